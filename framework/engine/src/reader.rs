@@ -1,0 +1,42 @@
+use bytes::Bytes;
+use plume_primitives::Height;
+
+use crate::{CheckKind, CheckOutcome, QueryAnswer, QueryError, SimulationOutcome};
+
+/// What the application says of itself when an engine connects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Info {
+    /// Application name.
+    pub data: String,
+    /// Software version.
+    pub version: String,
+    /// Protocol version of the state machine, as in the block header.
+    pub app_version: u64,
+    /// Last committed height; 0 until the first block is committed.
+    pub height: Height,
+    /// State hash after that height; empty at height 0.
+    pub app_hash: Bytes,
+}
+
+/// Concurrent access to committed state. Clones are cheap and never wait for a block.
+pub trait Reader: Clone + Send + Sync + 'static {
+    /// Name, versions, and the last **committed** height and hash.
+    fn info(&self) -> Info;
+
+    /// Checks a transaction for the mempool.
+    ///
+    /// Sequences of accepted transactions advance in a check state that each commit resets.
+    fn check_tx(&self, tx: &Bytes, kind: CheckKind) -> CheckOutcome;
+
+    /// Answers a query on the state after `height` (the last committed one when `None`).
+    ///
+    /// # Errors
+    /// A [`QueryError`]; `sdk/26` for a height that is pruned or not there yet.
+    fn query(&self, path: &str, data: &[u8], height: Option<Height>, prove: bool) -> Result<QueryAnswer, QueryError>;
+
+    /// Runs a transaction on the last committed state and drops what it wrote.
+    ///
+    /// # Errors
+    /// A [`QueryError`] with gRPC code Unknown when the transaction fails.
+    fn simulate(&self, tx: &Bytes) -> Result<SimulationOutcome, QueryError>;
+}
