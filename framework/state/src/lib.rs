@@ -1,0 +1,24 @@
+//! Authenticated, versioned state in RAM over a durable backend.
+//!
+//! `README.md` is the specification. In short: a [`State`] has one writer, the block thread. It executes a block on an
+//! [`Overlay`] over a snapshot, calls [`State::prepare`] to learn the app hash, and [`State::commit`] to make it visible.
+//! A [`StateReader`] answers reads, iteration and proofs at every recent height from other threads meanwhile.
+
+mod backend;
+mod changes;
+mod error;
+mod kv;
+mod overlay;
+mod store;
+mod undo;
+
+pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, StoredCheckpoint};
+pub use changes::{ChangeSet, Write};
+pub use error::{OutOfGas, StateError, StateFault};
+pub use kv::{Direction, KvRead, KvWrite, RangeIter, Record, StateView, bound_ref, prefix_end};
+pub use overlay::Overlay;
+pub use store::{SENTINEL_KEY, SENTINEL_VALUE, Store, StoreKind};
+pub use undo::{Change, StoreDelta};
+
+/// The longest key, in bytes.
+pub const MAX_KEY_LEN: usize = 4096;
