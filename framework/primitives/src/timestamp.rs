@@ -31,6 +31,13 @@ pub enum TimestampError {
     Format(String),
 }
 
+/// The Unix epoch, protobuf's default.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::UNIX_EPOCH
+    }
+}
+
 impl Timestamp {
     /// 0001-01-01T00:00:00Z, Go's zero time, which CometBFT writes for an absent signature.
     pub const GO_ZERO: Self = Self { seconds: -62_135_596_800, nanos: 0 };
