@@ -1,0 +1,1 @@
+//! Keyring, transaction building and RPC client.
