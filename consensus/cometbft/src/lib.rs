@@ -1,0 +1,13 @@
+//! Plume under CometBFT 0.38: the ABCI 2.0 server, the supervised `cometbft` process, its home
+//! directory, and [`plume_engine::Engine`] over its RPC.
+//!
+//! This crate knows the seam (`plume-engine`) and nothing of the modules or the chain.
+
+mod address;
+pub mod client;
+mod convert;
+pub mod frame;
+mod server;
+
+pub use address::{AddressError, ListenAddress, MAX_SOCKET_PATH};
+pub use server::{Server, ServerError, ServerOptions};

@@ -1,0 +1,210 @@
+//! One connection: frames in, answers out, in order.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use plume_engine::{CheckOutcome, QueryError, Reader};
+use plume_primitives::Height;
+use prost::Message;
+use tendermint_proto::v0_38::abci::{self, Request, Response, request, response};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::panic_text;
+use super::seat::{ConnectionId, Refusal, SeatHandle};
+use crate::convert;
+use crate::frame::{FrameError, put_frame, take_frame};
+
+/// Bytes asked of the socket at once. A frame grows by what arrives, never by what it announces.
+const READ_CHUNK: usize = 64 * 1024;
+
+/// Output is written when this much waits, even before a flush.
+const WRITE_CHUNK: usize = 64 * 1024;
+
+/// Code of an unexpected panic, as the SDK numbers it (`undefined/111222`).
+const PANIC_CODE: u32 = 111_222;
+
+/// What all connections share.
+pub(super) struct Shared<R> {
+    pub(super) reader: R,
+    pub(super) seat: SeatHandle,
+    pub(super) max_frame: usize,
+}
+
+/// Serves one connection until its peer closes it or sends something that is not a frame.
+pub(super) async fn serve<R: Reader>(id: ConnectionId, read: impl AsyncRead + Unpin, write: impl AsyncWrite + Unpin, shared: Arc<Shared<R>>) {
+    let mut connection = Connection { id, shared, read, write, incoming: BytesMut::new(), outgoing: BytesMut::new(), greeted: false, accepted: false };
+    tracing::debug!(connection = id, "abci connection opened");
+    match connection.run().await {
+        Ok(()) => tracing::debug!(connection = id, "abci connection closed"),
+        Err(error) => tracing::debug!(connection = id, %error, "abci connection broken"),
+    }
+}
+
+struct Connection<R, I, O> {
+    id: ConnectionId,
+    shared: Arc<Shared<R>>,
+    read: I,
+    write: O,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+    /// Whether this connection has asked `Info` before.
+    greeted: bool,
+    /// An accepting `ProcessProposal` answer waits in `outgoing`.
+    accepted: bool,
+}
+
+impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O> {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            match take_frame(&mut self.incoming, self.shared.max_frame) {
+                Ok(Some(frame)) => {
+                    let flush = match Request::decode(frame) {
+                        Ok(request) => self.answer(request).await,
+                        Err(error) => self.exception(format!("malformed request: {error}")),
+                    };
+                    if flush {
+                        self.flush().await?;
+                    } else if self.outgoing.len() >= WRITE_CHUNK {
+                        self.write_out().await?;
+                    }
+                }
+                Ok(None) => {
+                    // The input is idle: whoever sends no Flush must still get its answer.
+                    self.flush().await?;
+                    self.incoming.reserve(READ_CHUNK);
+                    if self.read.read_buf(&mut self.incoming).await? == 0 {
+                        return self.end().await;
+                    }
+                }
+                Err(error) => {
+                    self.exception(error.to_string());
+                    return self.flush().await;
+                }
+            }
+        }
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        if !self.incoming.is_empty() {
+            self.exception(FrameError::Truncated { buffered: self.incoming.len() }.to_string());
+        }
+        self.flush().await
+    }
+
+    async fn write_out(&mut self) -> io::Result<()> {
+        let bytes = self.outgoing.split();
+        self.write.write_all(&bytes).await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if !self.outgoing.is_empty() {
+            self.write_out().await?;
+            self.write.flush().await?;
+        }
+        // The verdict is on its way: now, and not before, the executor may be busy with the block.
+        if std::mem::take(&mut self.accepted) {
+            self.shared.seat.answered(self.id);
+        }
+        Ok(())
+    }
+
+    /// Appends an exception; CometBFT stops itself when it reads one.
+    fn exception(&mut self, error: String) -> bool {
+        tracing::error!(connection = self.id, error, "abci exception");
+        self.respond(response::Value::Exception(abci::ResponseException { error }));
+        true
+    }
+
+    fn respond(&mut self, value: response::Value) {
+        put_frame(&Response { value: Some(value) }, &mut self.outgoing);
+    }
+
+    /// Appends exactly one answer. True when the output must be flushed.
+    async fn answer(&mut self, request: Request) -> bool {
+        let Some(request) = request.value else {
+            return self.exception("unknown request".to_owned());
+        };
+        let flush = matches!(request, request::Value::Flush(_));
+        match self.dispatch(request).await {
+            Ok(value) => {
+                self.accepted |= matches!(&value, response::Value::ProcessProposal(p) if p.status() == abci::response_process_proposal::ProposalStatus::Accept);
+                self.respond(value);
+                flush
+            }
+            Err(refusal) => self.exception(refusal.to_string()),
+        }
+    }
+
+    async fn dispatch(&mut self, request: request::Value) -> Result<response::Value, Refusal> {
+        use abci::response_apply_snapshot_chunk::Result as Applied;
+        use abci::response_offer_snapshot::Result as Offered;
+        use abci::response_verify_vote_extension::VerifyStatus;
+        Ok(match request {
+            request::Value::Echo(request) => response::Value::Echo(abci::ResponseEcho { message: request.message }),
+            request::Value::Flush(_) => response::Value::Flush(abci::ResponseFlush {}),
+            request::Value::Info(_) => {
+                let info = if std::mem::replace(&mut self.greeted, true) { self.shared.reader.info() } else { self.shared.seat.info().await? };
+                response::Value::Info(convert::info_response(info))
+            }
+            request::Value::CheckTx(request) => response::Value::CheckTx(self.check_tx(&request)),
+            request::Value::Query(request) => {
+                // A query may walk over many entries; the worker hands its other tasks on first.
+                response::Value::Query(tokio::task::block_in_place(|| self.query(&request)))
+            }
+            request::Value::InitChain(_) | request::Value::PrepareProposal(_) | request::Value::ProcessProposal(_) | request::Value::FinalizeBlock(_) | request::Value::Commit(_) => {
+                if std::mem::take(&mut self.accepted) {
+                    self.shared.seat.answered(self.id);
+                }
+                self.shared.seat.consensus(self.id, request).await?
+            }
+            // Snapshots are not made and not taken yet: a node joins by block sync.
+            request::Value::ListSnapshots(_) => response::Value::ListSnapshots(abci::ResponseListSnapshots::default()),
+            request::Value::OfferSnapshot(_) => response::Value::OfferSnapshot(abci::ResponseOfferSnapshot { result: Offered::Reject.into() }),
+            request::Value::LoadSnapshotChunk(_) => response::Value::LoadSnapshotChunk(abci::ResponseLoadSnapshotChunk::default()),
+            request::Value::ApplySnapshotChunk(_) => {
+                response::Value::ApplySnapshotChunk(abci::ResponseApplySnapshotChunk { result: Applied::Abort.into(), ..abci::ResponseApplySnapshotChunk::default() })
+            }
+            // Vote extensions are off; the empty one is the only valid one.
+            request::Value::ExtendVote(_) => response::Value::ExtendVote(abci::ResponseExtendVote::default()),
+            request::Value::VerifyVoteExtension(request) => {
+                let status = if request.vote_extension.is_empty() { VerifyStatus::Accept } else { VerifyStatus::Reject };
+                response::Value::VerifyVoteExtension(abci::ResponseVerifyVoteExtension { status: status.into() })
+            }
+        })
+    }
+
+    fn check_tx(&self, request: &abci::RequestCheckTx) -> abci::ResponseCheckTx {
+        let kind = convert::check_kind(request.r#type);
+        let checked = catch_unwind(AssertUnwindSafe(|| self.shared.reader.check_tx(&request.tx, kind)));
+        convert::check_response(checked.unwrap_or_else(|payload| {
+            let log = format!("panic: {}", panic_text(&*payload));
+            tracing::error!(log, "CheckTx panicked");
+            CheckOutcome { code: PANIC_CODE, codespace: "undefined".to_owned(), log, ..CheckOutcome::default() }
+        }))
+    }
+
+    fn query(&self, request: &abci::RequestQuery) -> abci::ResponseQuery {
+        let reader = &self.shared.reader;
+        let answered = catch_unwind(AssertUnwindSafe(|| {
+            let Ok(height) = Height::try_from(request.height) else {
+                return Err(negative_height());
+            };
+            let height = Some(height).filter(|height| *height != Height::ZERO);
+            reader.query(&request.path, &request.data, height, request.prove)
+        }));
+        let result = answered.unwrap_or_else(|payload| {
+            let message = format!("panic: {}", panic_text(&*payload));
+            tracing::error!(path = request.path, message, "Query panicked");
+            Err(QueryError { codespace: "undefined".to_owned(), code: PANIC_CODE, grpc_code: 2, log: message.clone(), message })
+        });
+        result.map_or_else(|error| convert::query_refusal(error, reader.info().height), convert::query_response)
+    }
+}
+
+/// The SDK's answer to a query below height 0.
+fn negative_height() -> QueryError {
+    const MESSAGE: &str = "cannot query with height < 0; please provide a valid height: invalid request";
+    QueryError { codespace: "sdk".to_owned(), code: 18, grpc_code: 2, message: MESSAGE.to_owned(), log: MESSAGE.to_owned() }
+}

@@ -1,0 +1,5 @@
+//! The crate as a peer sees it: an ABCI server, a home directory, a supervised process.
+
+mod abci;
+mod malformed;
+mod toy;
