@@ -4,7 +4,8 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use crate::{StateError, Store};
+use crate::error::hex;
+use crate::{MAX_KEY_LEN, MAX_VALUE_LEN, SENTINEL_KEY, StateError, Store};
 
 /// The order of an iteration over keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,4 +134,47 @@ pub fn prefix_end(prefix: &[u8]) -> Bound<Vec<u8>> {
 #[must_use]
 pub fn bound_ref(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     bound.as_ref().map(Vec::as_slice)
+}
+
+/// True when no key can lie between the bounds, so that ordered maps need not be asked (they panic on inverted bounds).
+#[must_use]
+pub(crate) fn interval_is_empty(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
+    match (start, end) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end))
+        | (Bound::Excluded(start), Bound::Included(end)) => start >= end,
+    }
+}
+
+/// Whether `key` lies between the bounds.
+#[must_use]
+pub(crate) fn interval_contains(start: Bound<&[u8]>, end: Bound<&[u8]>, key: &[u8]) -> bool {
+    (match start {
+        Bound::Included(start) => start <= key,
+        Bound::Excluded(start) => start < key,
+        Bound::Unbounded => true,
+    }) && (match end {
+        Bound::Included(end) => key <= end,
+        Bound::Excluded(end) => key < end,
+        Bound::Unbounded => true,
+    })
+}
+
+/// The rules that every write keeps (see [`KvWrite::set`]).
+pub(crate) fn require_writable(store: Store, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
+    let reason = if key.is_empty() {
+        "empty key".to_owned()
+    } else if key.len() > MAX_KEY_LEN {
+        format!("key of {} bytes: at most {MAX_KEY_LEN}", key.len())
+    } else if key == SENTINEL_KEY {
+        "the sentinel key is reserved".to_owned()
+    } else if value.is_some_and(<[u8]>::is_empty) {
+        format!("empty value at key {}", hex(key))
+    } else if value.is_some_and(|value| value.len() > MAX_VALUE_LEN) {
+        format!("value above {MAX_VALUE_LEN} bytes at key {}", hex(key))
+    } else {
+        return Ok(());
+    };
+    Err(StateError::misuse(store, reason))
 }

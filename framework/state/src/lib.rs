@@ -6,6 +6,8 @@
 
 mod backend;
 mod changes;
+pub mod collections;
+mod derive;
 mod error;
 mod kv;
 mod overlay;
@@ -14,6 +16,7 @@ mod undo;
 
 pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, StoredCheckpoint};
 pub use changes::{ChangeSet, Write};
+pub use derive::{Derivation, DeriveFn, DerivedSink};
 pub use error::{OutOfGas, StateError, StateFault};
 pub use kv::{Direction, KvRead, KvWrite, RangeIter, Record, StateView, bound_ref, prefix_end};
 pub use overlay::Overlay;
@@ -22,3 +25,6 @@ pub use undo::{Change, StoreDelta};
 
 /// The longest key, in bytes.
 pub const MAX_KEY_LEN: usize = 4096;
+
+/// The longest value, in bytes.
+pub const MAX_VALUE_LEN: usize = 64 << 20;
