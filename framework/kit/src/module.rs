@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plume_engine::{Fatal, ValidatorUpdate};
-use plume_state::{Schema, Store};
+use plume_state::{Derivation, Store};
+use plume_state::collections::{Schema, SchemaError};
 use prost::{Message, Name};
 use serde_json::Value;
 
@@ -28,8 +29,16 @@ pub trait Module: Send + Sync + 'static {
         vec![Store::committed(Self::NAME)]
     }
 
-    /// What its keys and values mean, for the collision check at start-up, for traces and proofs.
-    fn schema(&self) -> Schema;
+    /// How its derived stores are rebuilt from the others when a node starts.
+    fn derivations(&self) -> Vec<Derivation> {
+        Vec::new()
+    }
+
+    /// What its keys and values mean, for traces and proofs; called at start-up.
+    ///
+    /// # Errors
+    /// Two of its collections that could write one key.
+    fn schema(&self) -> Result<Schema, SchemaError>;
 
     /// Stateless validation (the SDK's `ValidateBasic`); may run in parallel and more than once.
     ///

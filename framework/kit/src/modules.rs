@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plume_engine::{Fatal, ValidatorUpdate};
-use plume_state::{Schema, StateError, Store};
+use plume_state::collections::{CollectionSchema, Schema, SchemaError};
+use plume_state::{Derivation, StateError, Store};
 use serde_json::Value;
 
 use crate::{
@@ -18,8 +19,13 @@ pub trait DynModule: Send + Sync {
     fn version(&self) -> u32;
     /// [`Module::stores`].
     fn stores(&self) -> Vec<Store>;
+    /// [`Module::derivations`].
+    fn derivations(&self) -> Vec<Derivation>;
     /// [`Module::schema`].
-    fn schema(&self) -> Schema;
+    ///
+    /// # Errors
+    /// Two of its collections that could write one key.
+    fn schema(&self) -> Result<Schema, SchemaError>;
     /// Type URLs of [`Module::Msg`].
     fn type_urls(&self) -> &'static [&'static str];
     /// Decodes, then [`Module::check`].
@@ -99,7 +105,11 @@ impl<M: Module> DynModule for M {
         Module::stores(self)
     }
 
-    fn schema(&self) -> Schema {
+    fn derivations(&self) -> Vec<Derivation> {
+        Module::derivations(self)
+    }
+
+    fn schema(&self) -> Result<Schema, SchemaError> {
         Module::schema(self)
     }
 
@@ -157,7 +167,7 @@ pub struct Modules {
     modules: Vec<Arc<dyn DynModule>>,
     by_type_url: BTreeMap<&'static str, usize>,
     stores: Vec<Store>,
-    schema: Schema,
+    schemas: Vec<Schema>,
     queries: QueryRouter,
 }
 
@@ -200,7 +210,7 @@ impl ModulesBuilder {
         let mut by_type_url = BTreeMap::new();
         let mut stores = vec![UPGRADE_STORE];
         stores.extend(self.extra_stores);
-        let mut schema = Schema::default();
+        let mut schemas = Vec::new();
         for (index, module) in self.modules.iter().enumerate() {
             if !names.insert(module.name()) {
                 return Err(Fatal::new(format!("two modules are called {}", module.name())));
@@ -211,7 +221,8 @@ impl ModulesBuilder {
                 }
             }
             stores.extend(module.stores());
-            schema.merge(module.schema());
+            let schema = module.schema().map_err(|e| Fatal::new(e.to_string()).while_doing(format_args!("schema of {}", module.name())))?;
+            schemas.push(schema);
         }
         let mut store_names = BTreeSet::new();
         for store in &stores {
@@ -219,10 +230,9 @@ impl ModulesBuilder {
                 return Err(Fatal::new(format!("two modules own the store {}", store.name())));
             }
         }
-        schema.verify().map_err(|e| Fatal::new(e.to_string()))?;
         self.queries.verify()?;
         stores.sort_by_key(|store| store.name());
-        Ok(Modules { modules: self.modules, by_type_url, stores, schema, queries: self.queries })
+        Ok(Modules { modules: self.modules, by_type_url, stores, schemas, queries: self.queries })
     }
 }
 
@@ -232,9 +242,14 @@ impl Modules {
         &self.stores
     }
 
-    /// What the keys and values of every store mean.
-    pub fn schema(&self) -> &Schema {
-        &self.schema
+    /// How every derived store is rebuilt when a node starts.
+    pub fn derivations(&self) -> Vec<Derivation> {
+        self.iter().flat_map(DynModule::derivations).collect()
+    }
+
+    /// The collection that a stored key belongs to, and the key without the collection's prefix.
+    pub fn collection_of<'a>(&self, store: Store, key: &'a [u8]) -> Option<(&CollectionSchema, &'a [u8])> {
+        self.schemas.iter().find_map(|schema| schema.find(store, key))
     }
 
     /// Every query.
