@@ -1,0 +1,24 @@
+//! Durable state: [`plume_state::Backend`] on RocksDB.
+//!
+//! `README.md` is the specification: layout, durability, pruning, checkpoints, what is refused. In short: a writer thread
+//! gives RocksDB one atomic batch per committed block and makes groups of them durable; everything that the node reports as
+//! durable survives SIGKILL and loss of power, and the engine replays what came after.
+
+mod backend;
+mod checkpoint;
+mod config;
+mod error;
+pub mod failpoint;
+mod filter;
+mod identity;
+mod keys;
+mod open;
+mod reads;
+mod records;
+mod rollback;
+mod writer;
+
+pub use backend::RocksBackend;
+pub use config::Config;
+pub use error::OpenError;
+pub use identity::FORMAT;
