@@ -32,6 +32,14 @@ pub struct Change<'a> {
 }
 
 impl StoreDelta {
+    /// Packs changes given as key, old value and new value, ascending by key (for tests of backends; the state makes its own).
+    #[must_use]
+    pub fn from_changes(store: Store, changes: impl IntoIterator<Item = (Bytes, Option<Bytes>, Option<Bytes>)>) -> Self {
+        let entries: Vec<_> = changes.into_iter().map(|(key, old, new)| DeltaEntry { key, old, new }).collect();
+        debug_assert!(entries.windows(2).all(|pair| pair[0].key < pair[1].key), "changes are sorted");
+        Self { store, entries }
+    }
+
     /// The store changed.
     #[must_use]
     pub fn store(&self) -> Store {
