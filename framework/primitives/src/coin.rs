@@ -28,8 +28,13 @@ pub enum CoinError {
     #[error(transparent)]
     Amount(#[from] AmountError),
     /// An amount with decimals that is not a number.
-    #[error(transparent)]
-    Decimal(#[from] DecimalError),
+    #[error("failed to parse decimal coin amount: {text}: {error}")]
+    Decimal {
+        /// The amount's text.
+        text: String,
+        /// What is wrong with it.
+        error: DecimalError,
+    },
     /// Not a number followed by a denomination.
     #[error("invalid decimal coin expression: {0}")]
     Expression(String),

@@ -73,7 +73,8 @@ impl FromStr for DecCoin {
 
     fn from_str(text: &str) -> Result<Self, CoinError> {
         let (amount, denom) = split_expression(text)?;
-        Ok(Self { denom: Denom::new(denom)?, amount: amount.parse()? })
+        let amount = amount.parse().map_err(|error| CoinError::Decimal { text: amount.to_owned(), error })?;
+        Ok(Self { denom: Denom::new(denom)?, amount })
     }
 }
 
