@@ -28,7 +28,7 @@ pub enum MsgDecodeError {
 
 /// Declares the messages of a module once: an enum, and its [`MsgSet`] implementation.
 ///
-/// ```ignore
+/// ```text
 /// msgs! {
 ///     /// Messages of bank.
 ///     pub enum BankMsg {
@@ -37,7 +37,7 @@ pub enum MsgDecodeError {
 /// }
 /// ```
 /// expands to
-/// ```ignore
+/// ```text
 /// /// Messages of bank.
 /// #[derive(Debug, Clone, PartialEq)]
 /// pub enum BankMsg { Send(MsgSend) }

@@ -1,0 +1,209 @@
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use core::ops::Bound;
+use plume_kit::{
+    GasMeter, GrpcCode, MAX_DISPATCH_DEPTH, ModuleVersions, Modules, ModulesBuilder, Observation, Observer, Response,
+};
+use plume_primitives::Gas;
+use plume_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
+use plume_state::{Direction, KvRead, KvWrite};
+use plume_testkit::World;
+use serde_json::json;
+
+use crate::toy::{KEY, STORE, Toy, address, message};
+
+fn modules() -> Modules {
+    ModulesBuilder::new().with(Arc::new(Toy)).build().unwrap()
+}
+
+fn world() -> World {
+    World::new(modules(), &json!({}))
+}
+
+/// The texts of addresses 1 and 2.
+fn texts(world: &World) -> (String, String) {
+    (world.chain().prefix.account(&address(1)), world.chain().prefix.account(&address(2)))
+}
+
+#[test]
+fn store_access_costs_what_the_sdk_charges() {
+    let mut world = world();
+    let (one, two) = texts(&world);
+    // 2000 + 30 * (2 + 5) for the write of a 2-byte key and a 5-byte value.
+    assert_eq!(world.run(&message("write", &one, &two)).gas_used, Gas(2210));
+    // 1000 + 3 * (2 + 5).
+    assert_eq!(world.run(&message("read", &one, &two)).gas_used, Gas(1021));
+}
+
+#[test]
+fn iterator_costs_each_entry_and_its_end() {
+    let mut world = world();
+    let outcome = world.execute(GasMeter::unlimited(), None, |ctx| {
+        ctx.set(STORE, b"\x01a", Bytes::from_static(b"12"))?;
+        ctx.set(STORE, b"\x01b", Bytes::from_static(b"1234"))?;
+        let before = ctx.gas().used();
+        let all: Result<Vec<_>, _> = ctx.range(STORE, Bound::Unbounded, Bound::Unbounded, Direction::Ascending)?.collect();
+        assert_eq!(all?.len(), 2);
+        // Two entries: 30 + 3 * (2 + 2) and 30 + 3 * (2 + 4); the exhausted end: 30.
+        assert_eq!(ctx.gas().used().checked_sub(before), Some(Gas(42 + 48 + 30)));
+        let before = ctx.gas().used();
+        assert!(ctx.has(STORE, b"\x01a")?);
+        ctx.delete(STORE, b"\x01a")?;
+        assert_eq!(ctx.gas().used().checked_sub(before), Some(Gas(2000)));
+        Ok(Response::default())
+    });
+    outcome.expect_success();
+}
+
+#[test]
+fn out_of_gas_is_code_11_and_changes_nothing() {
+    let mut world = world();
+    let (one, two) = texts(&world);
+    let before = world.records();
+    let outcome = world.run_within(&message("write", &one, &two), GasMeter::limited(Gas(2100)), None);
+    assert_eq!(
+        outcome.expect_failure(),
+        ("sdk", 11, "out of gas in location: WritePerByte; gasWanted: 2100, gasUsed: 2210: out of gas")
+    );
+    assert_eq!(world.records(), before);
+}
+
+#[test]
+fn failed_message_leaves_neither_writes_nor_events() {
+    let mut world = world();
+    let (one, two) = texts(&world);
+    let before = world.records();
+    let outcome = world.run(&message("fail", &one, &two));
+    assert_eq!(outcome.expect_failure(), ("sdk", 4, "unauthorized"));
+    assert!(outcome.events.is_empty());
+    assert_eq!(world.records(), before);
+}
+
+#[test]
+fn dropped_branch_leaves_neither_writes_nor_events() {
+    let mut world = world();
+    let (one, two) = texts(&world);
+    let outcome = world.run(&message("branch", &one, &two));
+    outcome.expect_success();
+    assert_eq!(outcome.events.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["outer"]);
+    assert_eq!(world.read().get(STORE, b"\x01inner").unwrap(), None);
+    assert_eq!(world.read().get(STORE, b"\x01outer").unwrap().as_deref(), Some(b"x".as_slice()));
+}
+
+#[test]
+fn dispatch_needs_the_authority_of_the_one_signer() {
+    let mut world = world();
+    let (one, two) = texts(&world);
+    // The inner message keeps from = one; its authority is what `to` names.
+    world.run(&message("dispatch", &one, &one)).expect_success();
+    assert_eq!(world.read().get(STORE, KEY).unwrap().as_deref(), Some(b"12345".as_slice()));
+    let before = world.records();
+    let refused = world.run(&message("dispatch", &one, &two));
+    let text = format!("expected signer {two}, got {one}: unauthorized");
+    assert_eq!(refused.expect_failure(), ("sdk", 4, text.as_str()));
+    assert_eq!(world.records(), before);
+}
+
+#[test]
+fn dispatch_depth_is_bounded() {
+    let mut world = world();
+    let (one, _) = texts(&world);
+    let outcome = world.run(&message("recurse", &one, &one));
+    let text = format!("messages are nested deeper than {MAX_DISPATCH_DEPTH}: internal logic error");
+    assert_eq!(outcome.expect_failure(), ("sdk", 35, text.as_str()));
+}
+
+#[test]
+fn two_owners_of_one_name_fail_at_start_up() {
+    let twice = ModulesBuilder::new().with(Arc::new(Toy)).with(Arc::new(Toy)).build();
+    assert_eq!(twice.err().unwrap().to_string(), "two modules are called toy");
+    let store = ModulesBuilder::new().with(Arc::new(Toy)).with_store(STORE).build();
+    assert_eq!(store.err().unwrap().to_string(), "two modules own the store toy");
+}
+
+#[test]
+fn unknown_field_of_app_state_is_refused() {
+    let refused = World::try_new(modules(), &json!({"toys": {}})).err().unwrap();
+    assert_eq!(refused.to_string(), "app_state.toys belongs to no module of this chain; it has toy");
+}
+
+#[test]
+fn export_is_the_inverse_of_genesis() {
+    let state = json!({"toy": "hello"});
+    let world = World::new(modules(), &state);
+    assert_eq!(world.export().unwrap(), state);
+    assert_eq!(World::new(modules(), &world.export().unwrap()).records(), world.records());
+}
+
+#[test]
+fn migration_runs_each_step_once_and_records_the_version() {
+    let mut world = world();
+    assert_eq!(ModuleVersions::get(&world.read(), "toy").unwrap(), Some(3));
+    world.hook(|_, ctx| {
+        ModuleVersions::set(ctx, "toy", 1).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    world.hook(Modules::migrate).unwrap();
+    let steps = (0..4u32).filter(|from| {
+        let key = [b"\x02".as_slice(), &from.to_be_bytes()].concat();
+        world.read().has(STORE, &key).unwrap()
+    });
+    assert_eq!(steps.collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(ModuleVersions::get(&world.read(), "toy").unwrap(), Some(3));
+
+    world.hook(|_, ctx| {
+        ModuleVersions::set(ctx, "toy", 4).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    let newer = world.hook(Modules::migrate).unwrap_err().to_string();
+    assert_eq!(newer, "state of module toy has version 4, this binary knows 3: use a newer binary");
+}
+
+#[test]
+fn observer_sees_every_step_in_order() {
+    #[derive(Default)]
+    struct Log(RefCell<Vec<String>>);
+    impl Observer for Log {
+        fn observe(&self, observation: Observation<'_>) {
+            self.0.borrow_mut().push(match observation {
+                Observation::MessageStarted { depth, .. } => format!("start {depth}"),
+                Observation::MessageEnded { depth, error, .. } => format!("end {depth} {}", error.is_some()),
+                Observation::Write { key, value, .. } => format!("write {key:?} {}", value.is_some()),
+                Observation::Read { key, .. } => format!("read {key:?}"),
+                Observation::Gas { amount, location } => format!("gas {amount} {location}"),
+                Observation::Emitted(event) => format!("event {}", event.kind),
+                Observation::BranchOpened => "open".into(),
+                Observation::BranchClosed { kept } => format!("close {kept}"),
+            });
+        }
+    }
+    let mut world = world();
+    let (one, two) = texts(&world);
+    let log = Log::default();
+    world.run_within(&message("fail", &one, &two), GasMeter::unlimited(), Some(&log));
+    assert_eq!(
+        log.0.into_inner(),
+        [
+            "open", "start 0", "gas 2000 WriteFlat", "gas 60 WritePerByte", "gas 120 WritePerByte", "write [1, 107] true",
+            "event lost", "end 0 true", "close false"
+        ]
+    );
+}
+
+#[test]
+fn queries_answer_by_path() {
+    let world = world();
+    let ask = |path: &str, denom: &str| {
+        let request = QueryBalanceRequest { address: String::new(), denom: denom.into() };
+        world.query::<_, QueryBalanceResponse>(path, &request)
+    };
+    assert_eq!(ask("/cosmos.bank.v1beta1.Query/Balance", "x").unwrap().balance.unwrap().amount, "7");
+    assert_eq!(ask("/cosmos.bank.v1beta1.Query/Balance", "").unwrap_err().code, Some(GrpcCode::InvalidArgument));
+    let unknown = ask("/cosmos.bank.v1beta1.Query/Nothing", "x").unwrap_err();
+    assert_eq!(unknown.code, Some(GrpcCode::Unimplemented));
+    assert_eq!(unknown.message, "unknown query path /cosmos.bank.v1beta1.Query/Nothing");
+}

@@ -1,0 +1,4 @@
+//! The framework, through a toy module: what is charged, kept, dropped, refused.
+
+mod framework;
+mod toy;
