@@ -1,0 +1,1 @@
+//! Sudden death at every step, and torn files.

@@ -1,0 +1,10 @@
+//! The backend as its users see it.
+
+mod checkpoints;
+mod crash;
+mod durability;
+mod history;
+mod pruning;
+mod refusal;
+mod rollback;
+mod support;
