@@ -33,6 +33,28 @@ pub struct AuthParams {
     pub sig_verify_cost_secp256k1: u64,
 }
 
+/// What a module may do with coins beyond moving its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Create coins.
+    Minter,
+    /// Destroy coins that it holds.
+    Burner,
+    /// Hold what others have bonded.
+    Staking,
+}
+
+impl Permission {
+    /// The name that module accounts store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minter => "minter",
+            Self::Burner => "burner",
+            Self::Staking => "staking",
+        }
+    }
+}
+
 /// Accounts as other modules and the transaction checks see them; implemented by `auth`.
 ///
 /// Each call is one logical access to the store and charged as such.
@@ -78,4 +100,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// # Errors
     /// State that cannot be read, gas; a name that the chain does not list.
     fn module_account(&self, ctx: &mut Ctx<'_>, name: &str) -> Result<Account, Abort>;
+
+    /// Whether the chain lists module `name` with `permission`.
+    fn has_permission(&self, name: &str, permission: Permission) -> bool;
 }

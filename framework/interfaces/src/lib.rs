@@ -4,5 +4,5 @@
 mod accounts;
 mod bank;
 
-pub use accounts::{Account, Accounts, AuthParams};
+pub use accounts::{Account, Accounts, AuthParams, Permission};
 pub use bank::{Bank, LockedAmounts, MoveReason, Transfer, TransferHook, TransferVerdict};

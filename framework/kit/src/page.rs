@@ -90,3 +90,51 @@ pub fn paginate<T>(
     let total = if page.count_total && !by_key { seen } else { 0 };
     Ok((found, PageResponse { next_key: next_key.unwrap_or_default().into(), total }))
 }
+
+/// One page of the entries of a collection under `prefix`, all of which count (`CollectionPaginate`).
+///
+/// Unlike [`paginate`] it reads no value beyond the page, a reverse page starts at the last key that begins with the
+/// given one, and an offset beyond the last entry has a total of 0: so the SDK answers.
+///
+/// # Errors
+/// A malformed request, a failure of `read`, state that cannot be read.
+pub fn paginate_collection<T>(
+    state: &impl KvRead,
+    store: Store,
+    prefix: &[u8],
+    request: Option<PageRequest>,
+    mut read: impl FnMut(&[u8], &Bytes) -> Result<Option<T>, QueryFailure>,
+) -> Result<(Vec<T>, PageResponse), QueryFailure> {
+    let page = Page::of(request)?;
+    let by_key = !page.key.is_empty();
+    let from = [prefix, &page.key].concat();
+    let entries = if page.reverse {
+        state.range(store, Bound::Included(prefix), bound_ref(&prefix_end(&from)), Direction::Descending)?
+    } else {
+        state.range(store, Bound::Included(from.as_slice()), bound_ref(&prefix_end(prefix)), Direction::Ascending)?
+    };
+
+    let mut found = Vec::new();
+    let mut response = PageResponse::default();
+    let mut seen: u64 = 0;
+    let last_wanted = page.offset.saturating_add(page.limit);
+    for entry in entries {
+        let (key, value) = entry?;
+        let key = key.get(prefix.len()..).unwrap_or_default();
+        seen = seen.saturating_add(1);
+        if seen > page.offset && seen <= last_wanted {
+            found.extend(read(key, &value)?);
+        } else if seen > last_wanted {
+            if response.next_key.is_empty() {
+                response.next_key = key.to_vec().into();
+            }
+            if by_key || !page.count_total {
+                break;
+            }
+        }
+    }
+    if page.count_total && !by_key && seen >= page.offset {
+        response.total = seen;
+    }
+    Ok((found, response))
+}

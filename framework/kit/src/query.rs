@@ -75,15 +75,22 @@ impl QueryFailure {
         Self { code: None, message: message.into() }
     }
 
+    /// An error that the SDK has registered with a codespace and a code, as when a handler returns a wrapped
+    /// `ErrLogic`: its status is `Unknown`, its text stands alone.
+    pub fn registered(message: impl Into<String>) -> Self {
+        Self::status(GrpcCode::Unknown, message)
+    }
+
     /// The form of ABCI and gRPC (`baseapp.gRPCErrorToSDKError` of SDK 0.50).
     pub fn into_error(self) -> QueryError {
         let kind = match self.code {
             Some(GrpcCode::NotFound) => sdk::KEY_NOT_FOUND,
-            _ => sdk::INVALID_REQUEST,
+            None | Some(GrpcCode::InvalidArgument | GrpcCode::FailedPrecondition) => sdk::INVALID_REQUEST,
+            Some(_) => sdk::UNKNOWN_REQUEST,
         };
         let framed = match self.code {
+            None | Some(GrpcCode::Unknown) => self.message.clone(),
             Some(code) => format!("rpc error: code = {} desc = {}", code.name(), self.message),
-            None => self.message.clone(),
         };
         QueryError {
             codespace: kind.codespace.to_owned(),
@@ -196,6 +203,23 @@ mod tests {
         assert_eq!((e.codespace.as_str(), e.code, e.grpc_code), ("sdk", 22, 5));
         assert_eq!(e.log, "rpc error: code = NotFound desc = account plume1x not found: key not found");
         assert_eq!(e.message, "account plume1x not found");
+    }
+
+    #[test]
+    fn each_status_has_the_code_that_the_sdk_gives_it() {
+        let abci = |e: QueryFailure| (e.clone().into_error().code, e.into_error().log);
+        assert_eq!(
+            abci(QueryFailure::invalid("invalid denom: ab")),
+            (18, "rpc error: code = InvalidArgument desc = invalid denom: ab: invalid request".to_owned())
+        );
+        assert_eq!(
+            abci(QueryFailure::status(GrpcCode::Internal, "got both")),
+            (6, "rpc error: code = Internal desc = got both: unknown request".to_owned())
+        );
+        assert_eq!(
+            abci(QueryFailure::registered("wrong prefix: internal logic error")),
+            (6, "wrong prefix: internal logic error: unknown request".to_owned())
+        );
     }
 
     #[test]
