@@ -20,10 +20,7 @@ pub fn type_url<T: Name>() -> String {
 /// Packs `message` into an `Any` under its [`type_url`].
 #[must_use]
 pub fn any<T: Message + Name>(message: &T) -> Any {
-    Any {
-        type_url: type_url::<T>(),
-        value: message.encode_to_vec(),
-    }
+    Any { type_url: type_url::<T>(), value: message.encode_to_vec() }
 }
 
 /// Packages of the Cosmos SDK 0.50.
@@ -51,7 +48,7 @@ pub mod cosmos {
     /// Consensus parameters.
     pub mod consensus {
         /// Version 1.
-        #[expect(missing_docs, reason = "described in the .proto sources")]
+        #[allow(missing_docs, reason = "described in the .proto sources")]
         pub mod v1 {
             include!("gen/cosmos.consensus.v1.rs");
         }
@@ -64,7 +61,7 @@ pub mod cosmos {
     pub mod tx {
         pub use cosmos_sdk_proto::cosmos::tx::signing;
         /// Version 1 beta 1, with the fields of SDK 0.53 so that they can be recognised and refused.
-        #[expect(missing_docs, reason = "described in the .proto sources")]
+        #[allow(missing_docs, reason = "described in the .proto sources")]
         pub mod v1beta1 {
             include!("gen/cosmos.tx.v1beta1.rs");
         }
@@ -88,7 +85,7 @@ pub mod plume {
     /// Chain-wide parameters.
     pub mod params {
         /// Version 1.
-        #[expect(missing_docs, reason = "described in the .proto sources")]
+        #[allow(missing_docs, reason = "described in the .proto sources")]
         pub mod v1 {
             include!("gen/plume.params.v1.rs");
         }
@@ -106,13 +103,7 @@ mod tests {
 
     #[test]
     fn type_url_is_slash_and_full_name() {
-        assert_eq!(
-            type_url::<cosmos::bank::v1beta1::MsgSend>(),
-            "/cosmos.bank.v1beta1.MsgSend"
-        );
-        assert_eq!(
-            type_url::<cosmos::tx::v1beta1::TxRaw>(),
-            "/cosmos.tx.v1beta1.TxRaw"
-        );
+        assert_eq!(type_url::<cosmos::bank::v1beta1::MsgSend>(), "/cosmos.bank.v1beta1.MsgSend");
+        assert_eq!(type_url::<cosmos::tx::v1beta1::TxRaw>(), "/cosmos.tx.v1beta1.TxRaw");
     }
 }

@@ -6,9 +6,7 @@ use plume_primitives::{Decimal, Timestamp};
 use prost_reflect::{DynamicMessage, Value};
 use serde_json::Value as Json;
 
-use crate::schema::{
-    AminoEncoding, AminoMessage, FieldKind, FieldPlan, MessagePlan, NumberText, WellKnown, schema,
-};
+use crate::schema::{AminoEncoding, AminoMessage, FieldKind, FieldPlan, MessagePlan, NumberText, WellKnown, schema};
 use crate::{CodecError, MAX_DEPTH};
 
 /// Returns the amino JSON of the message behind `type_url` in its envelope: `{"type":NAME,"value":{..}}`, the name
@@ -82,12 +80,7 @@ impl Writer {
         Ok(())
     }
 
-    fn content(
-        &mut self,
-        plan: &MessagePlan,
-        message: &DynamicMessage,
-        depth: usize,
-    ) -> Result<(), CodecError> {
+    fn content(&mut self, plan: &MessagePlan, message: &DynamicMessage, depth: usize) -> Result<(), CodecError> {
         let depth = depth.checked_sub(1).ok_or(CodecError::TooDeep)?;
         match plan.well_known {
             WellKnown::Any => return self.nested_any(message, depth),
@@ -103,25 +96,14 @@ impl Writer {
         }
     }
 
-    fn fields(
-        &mut self,
-        plan: &MessagePlan,
-        message: &DynamicMessage,
-        depth: usize,
-    ) -> Result<(), CodecError> {
+    fn fields(&mut self, plan: &MessagePlan, message: &DynamicMessage, depth: usize) -> Result<(), CodecError> {
         let mut last_empty_oneof = None;
         let mut written = false;
         self.raw("{");
-        for field in plan
-            .by_amino_name
-            .iter()
-            .filter_map(|index| plan.fields.get(*index))
-        {
+        for field in plan.by_amino_name.iter().filter_map(|index| plan.fields.get(*index)) {
             let is_set = message.has_field_by_number(field.number);
             if let Some((oneof, type_name)) = &field.amino.oneof {
-                let type_name = type_name
-                    .as_deref()
-                    .ok_or_else(|| unsupported(field, "oneof without a name"))?;
+                let type_name = type_name.as_deref().ok_or_else(|| unsupported(field, "oneof without a name"))?;
                 if is_set {
                     self.comma(written);
                     self.quoted(oneof);
@@ -158,12 +140,7 @@ impl Writer {
     }
 
     /// `"name":value`.
-    fn field(
-        &mut self,
-        field: &FieldPlan,
-        message: &DynamicMessage,
-        depth: usize,
-    ) -> Result<(), CodecError> {
+    fn field(&mut self, field: &FieldPlan, message: &DynamicMessage, depth: usize) -> Result<(), CodecError> {
         let Some(value) = message.get_field_by_number(field.number) else {
             return Err(unsupported(field, "not in the message"));
         };
@@ -194,12 +171,9 @@ impl Writer {
 
     fn value(&mut self, field: &FieldPlan, value: &Value, depth: usize) -> Result<(), CodecError> {
         match (value, &field.kind) {
-            (Value::String(text), _) if field.number_text != NumberText::No => {
-                self.number_text(field, text)?
-            }
+            (Value::String(text), _) if field.number_text != NumberText::No => self.number_text(field, text)?,
             (Value::Bytes(text), _) if field.number_text != NumberText::No => {
-                let text =
-                    std::str::from_utf8(text).map_err(|_| unsupported(field, "not a number"))?;
+                let text = std::str::from_utf8(text).map_err(|_| unsupported(field, "not a number"))?;
                 self.number_text(field, text)?;
             }
             (Value::Message(message), FieldKind::Message(index)) => {
@@ -222,8 +196,7 @@ impl Writer {
         match field.number_text {
             _ if text.is_empty() => self.quoted("0"),
             NumberText::Dec => {
-                let decimal = Decimal::from_wire(text)
-                    .map_err(|_| unsupported(field, "not a decimal number"))?;
+                let decimal = Decimal::from_wire(text).map_err(|_| unsupported(field, "not a decimal number"))?;
                 self.quoted(&decimal.to_string());
             }
             NumberText::Int | NumberText::No => self.quoted(text),
@@ -237,15 +210,8 @@ impl Writer {
         self.any_within(&type_url, &value, depth)
     }
 
-    fn timestamp(
-        &mut self,
-        plan: &MessagePlan,
-        message: &DynamicMessage,
-    ) -> Result<(), CodecError> {
-        let invalid = || CodecError::AminoUnsupported {
-            field: plan.name.clone(),
-            reason: "time out of range",
-        };
+    fn timestamp(&mut self, plan: &MessagePlan, message: &DynamicMessage) -> Result<(), CodecError> {
+        let invalid = || CodecError::AminoUnsupported { field: plan.name.clone(), reason: "time out of range" };
         let (seconds, nanos) = seconds_and_nanos(message);
         let nanos = u32::try_from(nanos).map_err(|_| invalid())?;
         let time = Timestamp::new(seconds, nanos).map_err(|_| invalid())?;
@@ -256,27 +222,15 @@ impl Writer {
     /// As the number of nanoseconds, which is what Go's type holds.
     fn duration(&mut self, plan: &MessagePlan, message: &DynamicMessage) -> Result<(), CodecError> {
         let (seconds, nanos) = seconds_and_nanos(message);
-        let total = seconds
-            .checked_mul(1_000_000_000)
-            .and_then(|total| total.checked_add(nanos.into()));
-        let too_long = || CodecError::AminoUnsupported {
-            field: plan.name.clone(),
-            reason: "duration out of range",
-        };
+        let total = seconds.checked_mul(1_000_000_000).and_then(|total| total.checked_add(nanos.into()));
+        let too_long = || CodecError::AminoUnsupported { field: plan.name.clone(), reason: "duration out of range" };
         self.quoted(&total.ok_or_else(too_long)?.to_string());
         Ok(())
     }
 
     /// A public key is its bytes.
-    fn key_field(
-        &mut self,
-        plan: &MessagePlan,
-        message: &DynamicMessage,
-    ) -> Result<(), CodecError> {
-        let no_key = || CodecError::AminoUnsupported {
-            field: plan.name.clone(),
-            reason: "no field named key",
-        };
+    fn key_field(&mut self, plan: &MessagePlan, message: &DynamicMessage) -> Result<(), CodecError> {
+        let no_key = || CodecError::AminoUnsupported { field: plan.name.clone(), reason: "no field named key" };
         match message.get_field_by_name("key").as_deref() {
             Some(Value::Bytes(key)) if key.is_empty() => self.raw("null"),
             Some(Value::Bytes(key)) => self.quoted(&STANDARD.encode(key)),
@@ -292,20 +246,10 @@ impl Writer {
         message: &DynamicMessage,
         depth: usize,
     ) -> Result<(), CodecError> {
-        let wrong = || CodecError::AminoUnsupported {
-            field: plan.name.clone(),
-            reason: "not a threshold key",
-        };
-        let keys_plan = plan
-            .fields
-            .iter()
-            .find(|field| field.name == "public_keys")
-            .ok_or_else(wrong)?;
+        let wrong = || CodecError::AminoUnsupported { field: plan.name.clone(), reason: "not a threshold key" };
+        let keys_plan = plan.fields.iter().find(|field| field.name == "public_keys").ok_or_else(wrong)?;
         let keys = message.get_field_by_name("public_keys").ok_or_else(wrong)?;
-        let threshold = message
-            .get_field_by_name("threshold")
-            .and_then(|value| value.as_u32())
-            .ok_or_else(wrong)?;
+        let threshold = message.get_field_by_name("threshold").and_then(|value| value.as_u32()).ok_or_else(wrong)?;
         self.raw("{\"pubkeys\":");
         self.list(keys_plan, keys.as_list().ok_or_else(wrong)?, depth)?;
         self.raw(",\"threshold\":");
@@ -323,18 +267,11 @@ impl Writer {
             value.unwrap_or_default().to_string()
         };
         let permissions = message.get_field_by_name("permissions");
-        let permissions = permissions
-            .as_deref()
-            .and_then(Value::as_list)
-            .unwrap_or_default();
+        let permissions = permissions.as_deref().and_then(Value::as_list).unwrap_or_default();
         self.raw("{\"account_number\":");
         self.raw(&number("account_number"));
         self.raw(",\"address\":");
-        self.quoted(
-            &base
-                .map(|base| text_field(base, "address"))
-                .unwrap_or_default(),
-        );
+        self.quoted(&base.map(|base| text_field(base, "address")).unwrap_or_default());
         self.raw(",\"name\":");
         self.quoted(&text_field(message, "name"));
         self.raw(",\"permissions\":");
@@ -355,12 +292,7 @@ impl Writer {
     }
 
     /// JSON inside bytes, with sorted keys.
-    fn inline_json(
-        &mut self,
-        field: &FieldPlan,
-        bytes: &[u8],
-        depth: usize,
-    ) -> Result<(), CodecError> {
+    fn inline_json(&mut self, field: &FieldPlan, bytes: &[u8], depth: usize) -> Result<(), CodecError> {
         let json = serde_json::from_slice(bytes).map_err(|_| unsupported(field, "not JSON"))?;
         self.json(field, &json, depth)
     }
@@ -375,14 +307,9 @@ impl Writer {
             Json::Bool(flag) => self.raw(if *flag { "true" } else { "false" }),
             Json::String(text) => self.quoted(text),
             Json::Number(number) => {
-                let magnitude = number
-                    .as_u64()
-                    .or_else(|| number.as_i64().map(i64::unsigned_abs));
+                let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
                 if magnitude.is_none_or(|magnitude| magnitude > EXACT) {
-                    return Err(unsupported(
-                        field,
-                        "number in JSON is not an integer below 2^53",
-                    ));
+                    return Err(unsupported(field, "number in JSON is not an integer below 2^53"));
                 }
                 self.raw(&number.to_string());
             }
@@ -412,48 +339,28 @@ impl Writer {
 }
 
 fn unsupported(field: &FieldPlan, reason: &'static str) -> CodecError {
-    CodecError::AminoUnsupported {
-        field: field.full_name.clone(),
-        reason,
-    }
+    CodecError::AminoUnsupported { field: field.full_name.clone(), reason }
 }
 
 fn oneof_is_empty(plan: &MessagePlan, message: &DynamicMessage, oneof: &str) -> bool {
-    let mut members = plan.fields.iter().filter(|field| {
-        field
-            .amino
-            .oneof
-            .as_ref()
-            .is_some_and(|(name, _)| name == oneof)
-    });
+    let mut members =
+        plan.fields.iter().filter(|field| field.amino.oneof.as_ref().is_some_and(|(name, _)| name == oneof));
     members.all(|field| !message.has_field_by_number(field.number))
 }
 
 fn text_field(message: &DynamicMessage, name: &str) -> String {
     let value = message.get_field_by_name(name);
-    value
-        .as_deref()
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    value.as_deref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn bytes_field(message: &DynamicMessage, name: &str) -> Vec<u8> {
     let value = message.get_field_by_name(name);
-    value
-        .as_deref()
-        .and_then(Value::as_bytes)
-        .map(|bytes| bytes.to_vec())
-        .unwrap_or_default()
+    value.as_deref().and_then(Value::as_bytes).map(|bytes| bytes.to_vec()).unwrap_or_default()
 }
 
 /// The two fields of a timestamp or duration.
 pub(crate) fn seconds_and_nanos(message: &DynamicMessage) -> (i64, i32) {
-    let seconds = message
-        .get_field_by_name("seconds")
-        .and_then(|value| value.as_i64());
-    let nanos = message
-        .get_field_by_name("nanos")
-        .and_then(|value| value.as_i32());
+    let seconds = message.get_field_by_name("seconds").and_then(|value| value.as_i64());
+    let nanos = message.get_field_by_name("nanos").and_then(|value| value.as_i32());
     (seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }

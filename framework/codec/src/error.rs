@@ -19,9 +19,7 @@ pub enum CodecError {
         wire_type: WireType,
     },
     /// A known field whose value is encoded as another type.
-    #[error(
-        "Mismatched \"{message}\": {{TagNum: {number}, GotWireType: \"{got}\" != WantWireType: \"{want}\"}}"
-    )]
+    #[error("Mismatched \"{message}\": {{TagNum: {number}, GotWireType: \"{got}\" != WantWireType: \"{want}\"}}")]
     WireTypeMismatch {
         /// Name of the message as the SDK prints it.
         message: String,
@@ -38,6 +36,14 @@ pub enum CodecError {
     /// A tag or a length that is not a varint, or a length beyond the end.
     #[error("invalid length")]
     InvalidLength,
+    /// A field whose value ends too early or is no value.
+    #[error("could not consume field value for tagNum: {number}, wireType: \"{wire_type}\"; unexpected EOF")]
+    InvalidValue {
+        /// Number of the field.
+        number: u32,
+        /// How its value should be encoded.
+        wire_type: WireType,
+    },
     /// A transaction whose encoding is not the only one of its content (ADR-027).
     #[error(transparent)]
     NotDeterministic(#[from] NotDeterministic),
@@ -53,9 +59,7 @@ pub enum CodecError {
     #[error("no cosmos.msg.v1.signer option found for message {0}")]
     NoSigner(String),
     /// A transaction whose content the amino sign mode does not cover.
-    #[error(
-        "SIGN_MODE_LEGACY_AMINO_JSON does not support protobuf extension options: invalid request"
-    )]
+    #[error("SIGN_MODE_LEGACY_AMINO_JSON does not support protobuf extension options: invalid request")]
     AminoExtensionOptions,
     /// A value that has no amino JSON form.
     #[error("no amino JSON for {field}: {reason}")]
@@ -96,9 +100,7 @@ pub enum NotDeterministic {
     #[error("txRaw must follow ADR-027, got tagNum {0} twice")]
     Repeated(u32),
     /// Lengths have no padding.
-    #[error(
-        "length prefix varint for tagNum {number} is not as short as possible, read {read}, only need {needed}"
-    )]
+    #[error("length prefix varint for tagNum {number} is not as short as possible, read {read}, only need {needed}")]
     PaddedLength {
         /// Number of the field.
         number: u32,
@@ -152,27 +154,15 @@ pub enum JsonProblem {
 
 impl CodecError {
     pub(crate) fn json(problem: JsonProblem) -> Self {
-        Self::Json {
-            at: String::new(),
-            problem,
-        }
+        Self::Json { at: String::new(), problem }
     }
 
     /// Adds the step that led to the place of the problem, while the error travels outward.
     pub(crate) fn inside(self, step: &str) -> Self {
         match self {
-            Self::Json { at, problem } if at.is_empty() => Self::Json {
-                at: step.to_owned(),
-                problem,
-            },
-            Self::Json { at, problem } if at.starts_with('[') => Self::Json {
-                at: format!("{step}{at}"),
-                problem,
-            },
-            Self::Json { at, problem } => Self::Json {
-                at: format!("{step}.{at}"),
-                problem,
-            },
+            Self::Json { at, problem } if at.is_empty() => Self::Json { at: step.to_owned(), problem },
+            Self::Json { at, problem } if at.starts_with('[') => Self::Json { at: format!("{step}{at}"), problem },
+            Self::Json { at, problem } => Self::Json { at: format!("{step}.{at}"), problem },
             other => other,
         }
     }

@@ -34,6 +34,7 @@ pub use sign_doc::{SignerData, sign_doc_amino, sign_doc_direct};
 pub use signers::signers;
 pub use tx_raw::require_deterministic_tx_raw;
 pub use unknown::{NonCritical, reject_unknown};
+pub use wire::WireType;
 
 /// How deep messages may nest, those inside an `Any` included. Real ones stay below 20; without a bound a small
 /// transaction could overflow the stack, which cannot be caught.

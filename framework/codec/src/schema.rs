@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use plume_proto::DESCRIPTOR_SET;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value,
-};
+use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
 
 use crate::wire::WireType;
 use crate::{CodecError, MAX_DEPTH};
@@ -22,9 +20,7 @@ pub fn pool() -> &'static DescriptorPool {
 /// False for what is known but no message (a public key, an account): the SDK refuses those with code 2 and the text
 /// `no concrete type registered for type URL X against interface *types.Msg`.
 pub fn is_transaction_message(type_url: &str) -> bool {
-    schema()
-        .resolve(type_url)
-        .is_ok_and(|plan| plan.is_transaction_message)
+    schema().resolve(type_url).is_ok_and(|plan| plan.is_transaction_message)
 }
 
 pub(crate) fn schema() -> &'static Schema {
@@ -32,17 +28,13 @@ pub(crate) fn schema() -> &'static Schema {
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let pool = DescriptorPool::decode(DESCRIPTOR_SET)
-        .expect("a test of this crate decodes the same constant");
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant");
     Schema::compile(pool)
 });
 
 /// Public keys travel inside an `Any` without saying so by an option.
-const PUBLIC_KEYS: [&str; 3] = [
-    "cosmos.crypto.ed25519.PubKey",
-    "cosmos.crypto.multisig.LegacyAminoPubKey",
-    "cosmos.crypto.secp256k1.PubKey",
-];
+const PUBLIC_KEYS: [&str; 3] =
+    ["cosmos.crypto.ed25519.PubKey", "cosmos.crypto.multisig.LegacyAminoPubKey", "cosmos.crypto.secp256k1.PubKey"];
 
 pub(crate) struct Schema {
     pool: DescriptorPool,
@@ -84,6 +76,8 @@ pub(crate) struct FieldPlan {
     pub(crate) oneof: Option<String>,
     /// `gogoproto.nullable`: whether JSON shows an unset message as null.
     pub(crate) nullable: bool,
+    /// `cosmos_proto.field_added_in`: newer than the SDK version that is served, so JSON shows it only when set.
+    pub(crate) is_newer: bool,
     pub(crate) number_text: NumberText,
     pub(crate) amino: AminoField,
 }
@@ -156,11 +150,8 @@ pub(crate) struct SignerStep {
 impl Schema {
     fn compile(pool: DescriptorPool) -> Self {
         let descriptors: Vec<_> = pool.all_messages().collect();
-        let by_name: BTreeMap<_, _> = descriptors
-            .iter()
-            .enumerate()
-            .map(|(index, message)| (message.full_name().to_owned(), index))
-            .collect();
+        let by_name: BTreeMap<_, _> =
+            descriptors.iter().enumerate().map(|(index, message)| (message.full_name().to_owned(), index)).collect();
         let options = Options { pool: &pool };
         let (requests, responses) = options.transaction_messages();
         let messages = descriptors
@@ -172,11 +163,7 @@ impl Schema {
                 plan
             })
             .collect();
-        Self {
-            pool,
-            by_name,
-            messages,
-        }
+        Self { pool, by_name, messages }
     }
 
     pub(crate) fn plan(&self, index: usize) -> &MessagePlan {
@@ -187,20 +174,14 @@ impl Schema {
     /// The message of that full name, with or without a leading slash.
     pub(crate) fn named(&self, name: &str) -> Result<&MessagePlan, CodecError> {
         let full_name = name.strip_prefix('/').unwrap_or(name);
-        let index = self
-            .by_name
-            .get(full_name)
-            .ok_or_else(|| CodecError::UnknownType(name.to_owned()))?;
+        let index = self.by_name.get(full_name).ok_or_else(|| CodecError::UnknownType(name.to_owned()))?;
         Ok(self.plan(*index))
     }
 
     /// The message behind the type URL of an `Any` in a transaction: exactly `/` and the full name, and only messages
     /// that may stand there.
     pub(crate) fn resolve(&self, type_url: &str) -> Result<&MessagePlan, CodecError> {
-        match type_url
-            .strip_prefix('/')
-            .and_then(|name| self.by_name.get(name))
-        {
+        match type_url.strip_prefix('/').and_then(|name| self.by_name.get(name)) {
             Some(index) if self.plan(*index).is_registered => Ok(self.plan(*index)),
             _ => Err(CodecError::UnknownType(type_url.to_owned())),
         }
@@ -209,20 +190,15 @@ impl Schema {
 
 impl MessagePlan {
     pub(crate) fn field(&self, number: u32) -> Option<&FieldPlan> {
-        let index = self
-            .fields
-            .binary_search_by_key(&number, |field| field.number)
-            .ok()?;
-        self.fields.get(index)
+        match self.fields.binary_search_by_key(&number, |field| field.number) {
+            Ok(index) => self.fields.get(index),
+            Err(_) => None,
+        }
     }
 
     pub(crate) fn decode(&self, bytes: &[u8]) -> Result<DynamicMessage, CodecError> {
-        DynamicMessage::decode(self.descriptor.clone(), bytes).map_err(|error| {
-            CodecError::Malformed {
-                message: self.name.clone(),
-                reason: error.to_string(),
-            }
-        })
+        DynamicMessage::decode(self.descriptor.clone(), bytes)
+            .map_err(|error| CodecError::Malformed { message: self.name.clone(), reason: error.to_string() })
     }
 }
 
@@ -245,9 +221,7 @@ struct Options<'a> {
 impl Options<'_> {
     fn get(&self, options: &DynamicMessage, name: &str) -> Option<Value> {
         let extension = self.pool.get_extension_by_name(name)?;
-        options
-            .has_extension(&extension)
-            .then(|| options.get_extension(&extension).into_owned())
+        options.has_extension(&extension).then(|| options.get_extension(&extension).into_owned())
     }
 
     fn text(&self, options: &DynamicMessage, name: &str) -> Option<String> {
@@ -261,10 +235,7 @@ impl Options<'_> {
     fn texts(&self, options: &DynamicMessage, name: &str) -> Vec<String> {
         let value = self.get(options, name);
         let list = value.as_ref().and_then(Value::as_list).unwrap_or_default();
-        list.iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
+        list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     /// Full names of the requests and of the responses of all `Msg` services.
@@ -273,39 +244,19 @@ impl Options<'_> {
             .services()
             .filter(|service| self.flag(&service.options(), "cosmos.msg.v1.service") == Some(true))
             .flat_map(|service| service.methods().collect::<Vec<_>>())
-            .map(|method| {
-                (
-                    method.input().full_name().to_owned(),
-                    method.output().full_name().to_owned(),
-                )
-            })
+            .map(|method| (method.input().full_name().to_owned(), method.output().full_name().to_owned()))
             .unzip()
     }
 
-    fn message(
-        &self,
-        message: &MessageDescriptor,
-        by_name: &BTreeMap<String, usize>,
-    ) -> MessagePlan {
+    fn message(&self, message: &MessageDescriptor, by_name: &BTreeMap<String, usize>) -> MessagePlan {
         let options = message.options();
-        let mut fields: Vec<_> = message
-            .fields()
-            .map(|field| self.field(&field, by_name))
-            .collect();
+        let mut fields: Vec<_> = message.fields().map(|field| self.field(&field, by_name)).collect();
         fields.sort_by_key(|field| field.number);
         let position = |name: &str| fields.iter().position(|field| field.name == name);
-        let declared = message
-            .descriptor_proto()
-            .field
-            .iter()
-            .filter_map(|field| position(field.name()))
-            .collect();
+        let declared = message.descriptor_proto().field.iter().filter_map(|field| position(field.name())).collect();
         let mut by_amino_name: Vec<_> = (0..fields.len()).collect();
         by_amino_name.sort_by_key(|index| match &fields[*index].amino {
-            AminoField {
-                oneof: Some((oneof, _)),
-                ..
-            } => oneof.clone(),
+            AminoField { oneof: Some((oneof, _)), .. } => oneof.clone(),
             AminoField { name, .. } => name.clone(),
         });
         let name = message.full_name().to_owned();
@@ -329,14 +280,9 @@ impl Options<'_> {
                 "google.protobuf.Duration" => WellKnown::Duration,
                 _ => WellKnown::No,
             },
-            signers: signers
-                .iter()
-                .map(|field| self.signer_path(message, field, vec![]))
-                .collect(),
+            signers: signers.iter().map(|field| self.signer_path(message, field, vec![])).collect(),
             is_registered: PUBLIC_KEYS.contains(&name.as_str())
-                || !self
-                    .texts(&options, "cosmos_proto.implements_interface")
-                    .is_empty(),
+                || !self.texts(&options, "cosmos_proto.implements_interface").is_empty(),
             is_transaction_message: false,
             name,
         }
@@ -344,12 +290,8 @@ impl Options<'_> {
 
     fn field(&self, field: &FieldDescriptor, by_name: &BTreeMap<String, usize>) -> FieldPlan {
         let options = field.options();
-        let scalar = self
-            .text(&options, "cosmos_proto.scalar")
-            .unwrap_or_default();
-        let custom_type = self
-            .text(&options, "gogoproto.customtype")
-            .unwrap_or_default();
+        let scalar = self.text(&options, "cosmos_proto.scalar").unwrap_or_default();
+        let custom_type = self.text(&options, "gogoproto.customtype").unwrap_or_default();
         let oneof = field
             .containing_oneof()
             .filter(|_| !field.field_descriptor_proto().proto3_optional())
@@ -360,13 +302,9 @@ impl Options<'_> {
             full_name: field.full_name().to_owned(),
             json_name: field.json_name().to_owned(),
             kind: match field.kind() {
-                Kind::Int32
-                | Kind::Int64
-                | Kind::Uint32
-                | Kind::Uint64
-                | Kind::Sint32
-                | Kind::Sint64
-                | Kind::Bool => FieldKind::Number(WireType::Varint),
+                Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64 | Kind::Bool => {
+                    FieldKind::Number(WireType::Varint)
+                }
                 Kind::Fixed32 | Kind::Sfixed32 => FieldKind::Number(WireType::Fixed32),
                 Kind::Fixed64 | Kind::Sfixed64 => FieldKind::Number(WireType::Fixed64),
                 Kind::Float => FieldKind::Float(WireType::Fixed32),
@@ -379,6 +317,7 @@ impl Options<'_> {
             is_list: field.is_list(),
             is_map: field.is_map(),
             nullable: self.flag(&options, "gogoproto.nullable").unwrap_or(true),
+            is_newer: self.get(&options, "cosmos_proto.field_added_in").is_some(),
             // A decimal that is declared by its scalar alone already travels as text with a point.
             number_text: match (scalar.as_str(), custom_type.as_str()) {
                 (_, "cosmossdk.io/math.LegacyDec") => NumberText::Dec,
@@ -386,47 +325,29 @@ impl Options<'_> {
                 _ => NumberText::No,
             },
             amino: AminoField {
-                name: self
-                    .text(&options, "amino.field_name")
-                    .unwrap_or_else(|| field.name().to_owned()),
+                name: self.text(&options, "amino.field_name").unwrap_or_else(|| field.name().to_owned()),
                 dont_omitempty: self.flag(&options, "amino.dont_omitempty").unwrap_or(false),
                 encoding: match self.text(&options, "amino.encoding").as_deref() {
                     Some("legacy_coins") => AminoEncoding::LegacyCoins,
                     Some("inline_json") => AminoEncoding::InlineJson,
                     _ => AminoEncoding::Default,
                 },
-                oneof: oneof
-                    .as_deref()
-                    .map(|oneof| (camel(oneof), self.text(&options, "amino.oneof_name"))),
+                oneof: oneof.as_deref().map(|oneof| (camel(oneof), self.text(&options, "amino.oneof_name"))),
             },
             oneof,
         }
     }
 
     /// Follows a signer option to the text field that it leads to: a nested message names its own signer in turn.
-    fn signer_path(
-        &self,
-        message: &MessageDescriptor,
-        field: &str,
-        mut steps: Vec<SignerStep>,
-    ) -> Option<SignerPath> {
+    fn signer_path(&self, message: &MessageDescriptor, field: &str, mut steps: Vec<SignerStep>) -> Option<SignerPath> {
         let field = message.get_field_by_name(field)?;
-        if field.is_map()
-            || field.field_descriptor_proto().proto3_optional()
-            || steps.len() >= MAX_DEPTH
-        {
+        if field.is_map() || field.field_descriptor_proto().proto3_optional() || steps.len() >= MAX_DEPTH {
             return None;
         }
-        steps.push(SignerStep {
-            number: field.number(),
-            is_list: field.is_list(),
-        });
+        steps.push(SignerStep { number: field.number(), is_list: field.is_list() });
         match field.kind() {
             Kind::String => Some(SignerPath { steps }),
-            Kind::Message(inner) => match self
-                .texts(&inner.options(), "cosmos.msg.v1.signer")
-                .as_slice()
-            {
+            Kind::Message(inner) => match self.texts(&inner.options(), "cosmos.msg.v1.signer").as_slice() {
                 [signer] => self.signer_path(&inner, signer, steps),
                 _ => None,
             },
@@ -449,20 +370,13 @@ fn camel(name: &str) -> String {
 /// The SDK prints the Go type in errors: `*tx.ModeInfo_Single`. Plume's own messages have none.
 fn go_name(message: &MessageDescriptor) -> String {
     let package = message.package_name();
-    let name = message
-        .full_name()
-        .strip_prefix(package)
-        .unwrap_or_default()
-        .trim_start_matches('.')
-        .replace('.', "_");
+    let name = message.full_name().strip_prefix(package).unwrap_or_default().trim_start_matches('.').replace('.', "_");
     let last = |package: &str| package.rsplit('.').next().unwrap_or_default().to_owned();
     let go_package = match package {
         "cosmos.tx.v1beta1" => "tx".to_owned(),
         "cosmos.tx.signing.v1beta1" => "signing".to_owned(),
         "cosmos.base.query.v1beta1" => "query".to_owned(),
-        "cosmos.crypto.ed25519" | "cosmos.crypto.multisig" | "cosmos.crypto.secp256k1" => {
-            last(package)
-        }
+        "cosmos.crypto.ed25519" | "cosmos.crypto.multisig" | "cosmos.crypto.secp256k1" => last(package),
         "google.protobuf" => "types".to_owned(),
         _ if package.starts_with("cosmos.") => "types".to_owned(),
         _ if package.starts_with("tendermint.") => last(package),
@@ -482,60 +396,29 @@ mod tests {
         for message in pool.all_messages() {
             let encoding = options.text(&message.options(), "amino.message_encoding");
             let known = ["key_field", "module_account", "threshold_string"];
-            assert!(
-                encoding.is_none_or(|encoding| known.contains(&encoding.as_str())),
-                "{}",
-                message.full_name()
-            );
+            assert!(encoding.is_none_or(|encoding| known.contains(&encoding.as_str())), "{}", message.full_name());
             for field in message.fields() {
                 let encoding = options.text(&field.options(), "amino.encoding");
                 let known = ["legacy_coins", "inline_json"];
-                assert!(
-                    encoding.is_none_or(|encoding| known.contains(&encoding.as_str())),
-                    "{}",
-                    field.full_name()
-                );
+                assert!(encoding.is_none_or(|encoding| known.contains(&encoding.as_str())), "{}", field.full_name());
             }
         }
     }
 
     #[test]
     fn every_message_of_a_msg_service_has_signers_and_an_amino_name() {
-        let messages: Vec<_> = schema()
-            .messages
-            .iter()
-            .filter(|plan| plan.is_transaction_message)
-            .collect();
-        assert!(
-            messages
-                .iter()
-                .any(|plan| plan.name == "cosmos.bank.v1beta1.MsgSend")
-        );
+        let messages: Vec<_> = schema().messages.iter().filter(|plan| plan.is_transaction_message).collect();
+        assert!(messages.iter().any(|plan| plan.name == "cosmos.bank.v1beta1.MsgSend"));
         for plan in messages {
-            assert!(
-                !plan.signers.is_empty() && plan.signers.iter().all(Option::is_some),
-                "{}",
-                plan.name
-            );
+            assert!(!plan.signers.is_empty() && plan.signers.iter().all(Option::is_some), "{}", plan.name);
             assert!(plan.amino_name.is_some(), "{}", plan.name);
         }
     }
 
     #[test]
     fn signer_paths_follow_nested_messages() {
-        let plan = schema()
-            .named("cosmos.bank.v1beta1.MsgMultiSend")
-            .expect("known");
-        let steps = vec![
-            SignerStep {
-                number: 1,
-                is_list: true,
-            },
-            SignerStep {
-                number: 1,
-                is_list: false,
-            },
-        ];
+        let plan = schema().named("cosmos.bank.v1beta1.MsgMultiSend").expect("known");
+        let steps = vec![SignerStep { number: 1, is_list: true }, SignerStep { number: 1, is_list: false }];
         assert_eq!(plan.signers, [Some(SignerPath { steps })]);
     }
 
@@ -546,19 +429,12 @@ mod tests {
         assert!(resolves("/cosmos.bank.v1beta1.MsgSendResponse"));
         assert!(resolves("/cosmos.crypto.secp256k1.PubKey"));
         assert!(resolves("/cosmos.auth.v1beta1.BaseAccount"));
-        for wrong in [
-            "",
-            "/",
-            "cosmos.bank.v1beta1.MsgSend",
-            "//cosmos.bank.v1beta1.MsgSend",
-            "/cosmos.tx.v1beta1.Tx",
-        ] {
+        for wrong in ["", "/", "cosmos.bank.v1beta1.MsgSend", "//cosmos.bank.v1beta1.MsgSend", "/cosmos.tx.v1beta1.Tx"]
+        {
             assert!(!resolves(wrong), "{wrong}");
         }
         assert!(is_transaction_message("/cosmos.bank.v1beta1.MsgSend"));
-        assert!(!is_transaction_message(
-            "/cosmos.bank.v1beta1.MsgSendResponse"
-        ));
+        assert!(!is_transaction_message("/cosmos.bank.v1beta1.MsgSendResponse"));
         assert!(!is_transaction_message("/cosmos.crypto.secp256k1.PubKey"));
     }
 

@@ -17,27 +17,16 @@ pub struct SignerData<'a> {
 }
 
 /// Returns the bytes that `SIGN_MODE_DIRECT` signs: a `SignDoc` over the body and auth info as they were **received**.
-pub fn sign_doc_direct(
-    body: &[u8],
-    auth_info: &[u8],
-    chain_id: &str,
-    account_number: u64,
-) -> Vec<u8> {
+pub fn sign_doc_direct(body: &[u8], auth_info: &[u8], chain_id: &str, account_number: u64) -> Vec<u8> {
     const ACCOUNT_NUMBER_TAG: u8 = 4 << 3;
 
     // Tags, three lengths and the number take at most 44 bytes.
-    let content = body
-        .len()
-        .saturating_add(auth_info.len())
-        .saturating_add(chain_id.len());
+    let content = body.len().saturating_add(auth_info.len()).saturating_add(chain_id.len());
     let mut out = Vec::with_capacity(content.saturating_add(44));
     for (tag, bytes) in [(0x0a, body), (0x12, auth_info), (0x1a, chain_id.as_bytes())] {
         if !bytes.is_empty() {
             out.push(tag);
-            put_varint(
-                &mut out,
-                u64::try_from(bytes.len()).expect("usize is at most 64 bits"),
-            );
+            put_varint(&mut out, u64::try_from(bytes.len()).expect("usize is at most 64 bits"));
             out.extend_from_slice(bytes);
         }
     }
@@ -129,10 +118,7 @@ mod tests {
                 chain_id: chain_id.into(),
                 account_number,
             };
-            assert_eq!(
-                sign_doc_direct(&body, &auth_info, chain_id, account_number),
-                expected.encode_to_vec()
-            );
+            assert_eq!(sign_doc_direct(&body, &auth_info, chain_id, account_number), expected.encode_to_vec());
         }
     }
 }

@@ -21,9 +21,7 @@ pub fn signers(type_url: &str, bytes: &[u8]) -> Result<Vec<String>, CodecError> 
     }
     let mut found = Found::default();
     for path in &plan.signers {
-        let path = path
-            .as_ref()
-            .ok_or_else(|| CodecError::NoSigner(plan.name.clone()))?;
+        let path = path.as_ref().ok_or_else(|| CodecError::NoSigner(plan.name.clone()))?;
         collect(&plan.name, bytes, &path.steps, &mut found)?;
     }
     Ok(found.list)
@@ -59,15 +57,9 @@ impl Found {
 }
 
 /// Recursion is as deep as the path, which the descriptors bound, not the bytes.
-fn collect(
-    message: &str,
-    bytes: &[u8],
-    steps: &[SignerStep],
-    found: &mut Found,
-) -> Result<(), CodecError> {
+fn collect(message: &str, bytes: &[u8], steps: &[SignerStep], found: &mut Found) -> Result<(), CodecError> {
     let Some((step, inner)) = steps.split_first() else {
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| malformed(message, "signer is not UTF-8"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| malformed(message, "signer is not UTF-8"))?;
         found.add(text);
         return Ok(());
     };
@@ -99,8 +91,5 @@ fn collect(
 }
 
 fn malformed(message: &str, reason: &str) -> CodecError {
-    CodecError::Malformed {
-        message: message.to_owned(),
-        reason: reason.to_owned(),
-    }
+    CodecError::Malformed { message: message.to_owned(), reason: reason.to_owned() }
 }

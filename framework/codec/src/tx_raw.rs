@@ -23,11 +23,7 @@ pub fn require_deterministic_tx_raw(bytes: &[u8]) -> Result<(), CodecError> {
             return Err(NotDeterministic::WireType(tag.wire_type.number()).into());
         }
         if number < previous {
-            return Err(NotDeterministic::Order {
-                found: number,
-                previous,
-            }
-            .into());
+            return Err(NotDeterministic::Order { found: number, previous }.into());
         }
         if number == previous && number < SIGNATURES {
             return Err(NotDeterministic::Repeated(number).into());
@@ -38,12 +34,7 @@ pub fn require_deterministic_tx_raw(bytes: &[u8]) -> Result<(), CodecError> {
         let len = reader.clone().varint().map_err(truncated)?;
         if len.len != len.needed() {
             let (read, needed) = (len.len, len.needed());
-            return Err(NotDeterministic::PaddedLength {
-                number,
-                read,
-                needed,
-            }
-            .into());
+            return Err(NotDeterministic::PaddedLength { number, read, needed }.into());
         }
         reader.bytes().map_err(truncated)?;
         previous = number;
@@ -57,37 +48,18 @@ mod tests {
 
     #[test]
     fn only_the_one_encoding_passes() {
-        for good in [
-            &[][..],
-            &[0x0a, 1, 7],
-            &[0x0a, 1, 7, 0x12, 0, 0x1a, 1, 9, 0x1a, 0],
-        ] {
+        for good in [&[][..], &[0x0a, 1, 7], &[0x0a, 1, 7, 0x12, 0, 0x1a, 1, 9, 0x1a, 0]] {
             assert_eq!(require_deterministic_tx_raw(good), Ok(()), "{good:?}");
         }
         for (bad, text) in [
             (&[0x0a][..], "invalid length; unexpected EOF"),
             (&[0x0a, 2, 0], "invalid length; unexpected EOF"),
             (&[0x08, 1], "expected 2 wire type, got 0"),
-            (
-                &[0x12, 0, 0x0a, 0],
-                "txRaw must follow ADR-027, got tagNum 1 after tagNum 2",
-            ),
-            (
-                &[0x0a, 0, 0x0a, 0],
-                "txRaw must follow ADR-027, got tagNum 1 twice",
-            ),
-            (
-                &[0x12, 0, 0x12, 0],
-                "txRaw must follow ADR-027, got tagNum 2 twice",
-            ),
-            (
-                &[0x0a, 0x81, 0, 7],
-                "length prefix varint for tagNum 1 is not as short as possible, read 2, only need 1",
-            ),
-            (
-                &[0x8a, 0, 1, 7],
-                "tag varint for tagNum 1 is not as short as possible",
-            ),
+            (&[0x12, 0, 0x0a, 0], "txRaw must follow ADR-027, got tagNum 1 after tagNum 2"),
+            (&[0x0a, 0, 0x0a, 0], "txRaw must follow ADR-027, got tagNum 1 twice"),
+            (&[0x12, 0, 0x12, 0], "txRaw must follow ADR-027, got tagNum 2 twice"),
+            (&[0x0a, 0x81, 0, 7], "length prefix varint for tagNum 1 is not as short as possible, read 2, only need 1"),
+            (&[0x8a, 0, 1, 7], "tag varint for tagNum 1 is not as short as possible"),
         ] {
             let error = require_deterministic_tx_raw(bad).expect_err("not deterministic");
             assert_eq!(error.to_string(), text, "{bad:?}");

@@ -23,16 +23,9 @@ const NON_CRITICAL_BIT: u32 = 1 << 10;
 /// # Errors
 /// [`CodecError::UnknownField`], [`CodecError::WireTypeMismatch`], [`CodecError::UnknownType`] for an `Any` of a type
 /// that is unknown or may not stand in a transaction, [`CodecError::TooDeep`], [`CodecError::InvalidLength`].
-pub fn reject_unknown(
-    name: &str,
-    bytes: &[u8],
-    non_critical: NonCritical,
-) -> Result<bool, CodecError> {
+pub fn reject_unknown(name: &str, bytes: &[u8], non_critical: NonCritical) -> Result<bool, CodecError> {
     let plan = schema().named(name)?;
-    let mut check = Check {
-        non_critical,
-        found_non_critical: false,
-    };
+    let mut check = Check { non_critical, found_non_critical: false };
     check.message(plan, bytes, MAX_DEPTH)?;
     Ok(check.found_non_critical)
 }
@@ -43,23 +36,18 @@ struct Check {
 }
 
 impl Check {
-    fn message(
-        &mut self,
-        plan: &MessagePlan,
-        bytes: &[u8],
-        depth: usize,
-    ) -> Result<(), CodecError> {
+    fn message(&mut self, plan: &MessagePlan, bytes: &[u8], depth: usize) -> Result<(), CodecError> {
         let depth = depth.checked_sub(1).ok_or(CodecError::TooDeep)?;
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {
             let tag = reader.tag()?;
             let Some(field) = plan.field(tag.number) else {
                 self.unknown(plan, tag)?;
-                reader.value(tag)?;
+                value_of(&mut reader, tag)?;
                 continue;
             };
             require_wire_type(plan, field, tag)?;
-            let value = reader.value(tag)?;
+            let value = value_of(&mut reader, tag)?;
             if let FieldKind::Message(index) = field.kind {
                 let inner = schema().plan(index);
                 self.message(inner, value, depth)?;
@@ -76,15 +64,16 @@ impl Check {
         let may_be_ignored = tag.number & NON_CRITICAL_BIT != 0;
         if !may_be_ignored || self.non_critical == NonCritical::Reject {
             let message = plan.go_name.clone();
-            return Err(CodecError::UnknownField {
-                message,
-                number: tag.number,
-                wire_type: tag.wire_type,
-            });
+            return Err(CodecError::UnknownField { message, number: tag.number, wire_type: tag.wire_type });
         }
         self.found_non_critical = true;
         Ok(())
     }
+}
+
+fn value_of<'a>(reader: &mut Reader<'a>, tag: Tag) -> Result<&'a [u8], CodecError> {
+    let invalid = CodecError::InvalidValue { number: tag.number, wire_type: tag.wire_type };
+    reader.value(tag).map_err(|error| if error == CodecError::InvalidLength { invalid } else { error })
 }
 
 fn require_wire_type(plan: &MessagePlan, field: &FieldPlan, tag: Tag) -> Result<(), CodecError> {
@@ -95,12 +84,7 @@ fn require_wire_type(plan: &MessagePlan, field: &FieldPlan, tag: Tag) -> Result<
         return Ok(());
     }
     let message = plan.go_name.clone();
-    Err(CodecError::WireTypeMismatch {
-        message,
-        number: tag.number,
-        got: tag.wire_type,
-        want,
-    })
+    Err(CodecError::WireTypeMismatch { message, number: tag.number, got: tag.wire_type, want })
 }
 
 /// Type URL and value of an encoded `Any`; of repeated fields the last one counts, as in every decoder.
@@ -116,9 +100,7 @@ fn any_parts(bytes: &[u8]) -> Result<(&str, &[u8]), CodecError> {
             _ => {}
         }
     }
-    let malformed = |_| CodecError::Malformed {
-        message: "google.protobuf.Any".into(),
-        reason: "type URL is not UTF-8".into(),
-    };
+    let malformed =
+        |_| CodecError::Malformed { message: "google.protobuf.Any".into(), reason: "type URL is not UTF-8".into() };
     Ok((std::str::from_utf8(type_url).map_err(malformed)?, value))
 }

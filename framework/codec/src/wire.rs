@@ -125,20 +125,13 @@ impl<'a> Reader<'a> {
         let tag = u32::try_from(varint.value).map_err(|_| CodecError::InvalidLength)?;
         match tag >> 3 {
             0 => Err(CodecError::InvalidLength),
-            number => Ok(Tag {
-                number,
-                wire_type,
-                varint,
-            }),
+            number => Ok(Tag { number, wire_type, varint }),
         }
     }
 
     fn take(&mut self, len: u64) -> Result<&'a [u8], CodecError> {
         let len = usize::try_from(len).map_err(|_| CodecError::InvalidLength)?;
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(CodecError::InvalidLength)?;
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::InvalidLength)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -187,30 +180,14 @@ mod tests {
             (&[0u8][..], 0u64, 1usize),
             (&[0x7f], 127, 1),
             (&[0x80, 1], 128, 2),
-            (
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
-                u64::MAX,
-                10,
-            ),
+            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], u64::MAX, 10),
             (&[0x81, 0x80, 0], 1, 1),
         ] {
             let varint = Reader::new(bytes).varint().expect("valid");
-            assert_eq!(
-                (varint.value, varint.len, varint.needed()),
-                (value, bytes.len(), needed)
-            );
+            assert_eq!((varint.value, varint.len, varint.needed()), (value, bytes.len(), needed));
         }
-        for bytes in [
-            &[][..],
-            &[0x80],
-            &[0xff; 10],
-            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
-        ] {
-            assert_eq!(
-                Reader::new(bytes).varint().err(),
-                Some(CodecError::InvalidLength),
-                "{bytes:?}"
-            );
+        for bytes in [&[][..], &[0x80], &[0xff; 10], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]] {
+            assert_eq!(Reader::new(bytes).varint().err(), Some(CodecError::InvalidLength), "{bytes:?}");
         }
     }
 
@@ -223,19 +200,10 @@ mod tests {
         assert_eq!(reader.value(tag), Ok(&[][..]));
         assert!(reader.is_empty());
 
-        for wrong in [
-            &[0x0b][..],
-            &[0x0b, 0x14],
-            &[0x0c],
-            &[0x0b, 0x1b, 0x0c, 0x1c],
-        ] {
+        for wrong in [&[0x0b][..], &[0x0b, 0x14], &[0x0c], &[0x0b, 0x1b, 0x0c, 0x1c]] {
             let mut reader = Reader::new(wrong);
             let tag = reader.tag().expect("valid");
-            assert_eq!(
-                reader.value(tag),
-                Err(CodecError::InvalidLength),
-                "{wrong:?}"
-            );
+            assert_eq!(reader.value(tag), Err(CodecError::InvalidLength), "{wrong:?}");
         }
         let mut reader = Reader::new(&[0x0b; 1000]);
         let tag = reader.tag().expect("valid");

@@ -23,32 +23,16 @@ pub const RUST_DIR: &str = "src/gen";
 const FOREIGN: &[(&str, &str)] = &[
     (".google.protobuf", "::tendermint_proto::google::protobuf"),
     (".tendermint", "::tendermint_proto::v0_38"),
-    (
-        ".cosmos.auth.v1beta1",
-        "::cosmos_sdk_proto::cosmos::auth::v1beta1",
-    ),
-    (
-        ".cosmos.bank.v1beta1",
-        "::cosmos_sdk_proto::cosmos::bank::v1beta1",
-    ),
+    (".cosmos.auth.v1beta1", "::cosmos_sdk_proto::cosmos::auth::v1beta1"),
+    (".cosmos.bank.v1beta1", "::cosmos_sdk_proto::cosmos::bank::v1beta1"),
     (".cosmos.base", "::cosmos_sdk_proto::cosmos::base"),
     (".cosmos.crypto", "::cosmos_sdk_proto::cosmos::crypto"),
-    (
-        ".cosmos.tx.signing",
-        "::cosmos_sdk_proto::cosmos::tx::signing",
-    ),
+    (".cosmos.tx.signing", "::cosmos_sdk_proto::cosmos::tx::signing"),
     (".cosmos.upgrade", "::cosmos_sdk_proto::cosmos::upgrade"),
 ];
 
 /// Packages that only declare options: they matter in descriptors and have no Rust types.
-const OPTIONS_ONLY: &[&str] = &[
-    "amino",
-    "cosmos.msg.v1",
-    "cosmos.query.v1",
-    "cosmos_proto",
-    "gogoproto",
-    "google.api",
-];
+const OPTIONS_ONLY: &[&str] = &["amino", "cosmos.msg.v1", "cosmos.query.v1", "cosmos_proto", "gogoproto", "google.api"];
 
 /// Returns every generated file by its path inside the crate at `proto_dir`.
 ///
@@ -57,22 +41,13 @@ const OPTIONS_ONLY: &[&str] = &[
 pub fn generate(proto_dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let sources = sources(proto_dir)?;
     let mut compiler = Compiler::new([proto_dir])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(false)
-        .open_files(&sources)?;
+    compiler.include_imports(true).include_source_info(false).open_files(&sources)?;
 
     let mut files = BTreeMap::new();
     // The compiler's own encoding keeps custom options, which `prost_types` would drop.
-    files.insert(
-        PathBuf::from(DESCRIPTOR_SET),
-        compiler.encode_file_descriptor_set(),
-    );
+    files.insert(PathBuf::from(DESCRIPTOR_SET), compiler.encode_file_descriptor_set());
     for (package, rust) in rust(proto_dir, &sources)? {
-        files.insert(
-            Path::new(RUST_DIR).join(format!("{package}.rs")),
-            rust.into_bytes(),
-        );
+        files.insert(Path::new(RUST_DIR).join(format!("{package}.rs")), rust.into_bytes());
     }
     Ok(files)
 }
@@ -80,10 +55,7 @@ pub fn generate(proto_dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
 fn rust(proto_dir: &Path, sources: &[PathBuf]) -> Result<BTreeMap<String, String>> {
     let mut compiler = Compiler::new([proto_dir])?;
     // The generator wants the whole graph of types, also those whose Rust it leaves out.
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(sources)?;
+    compiler.include_imports(true).include_source_info(true).open_files(sources)?;
 
     let mut config = Config::new();
     config.compile_well_known_types().enable_type_names();
@@ -97,9 +69,7 @@ fn rust(proto_dir: &Path, sources: &[PathBuf]) -> Result<BTreeMap<String, String
         .map(|file| (Module::from_protobuf_package_name(file.package()), file))
         .collect();
     let generated = config.generate(requests)?;
-    let named = generated
-        .into_iter()
-        .map(|(module, rust)| (module.parts().collect::<Vec<_>>().join("."), rust));
+    let named = generated.into_iter().map(|(module, rust)| (module.parts().collect::<Vec<_>>().join("."), rust));
     Ok(named.filter(|(package, _)| is_ours(package)).collect())
 }
 
@@ -118,10 +88,7 @@ fn sources(proto_dir: &Path) -> Result<Vec<PathBuf>> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "proto")
-            {
+            } else if path.extension().is_some_and(|extension| extension == "proto") {
                 found.push(path.strip_prefix(proto_dir)?.to_path_buf());
             }
         }

@@ -6,9 +6,7 @@ use anyhow::{Context, Result};
 use plume_proto_gen::{RUST_DIR, generate};
 
 fn main() -> Result<()> {
-    let proto_dir = std::env::args_os()
-        .nth(1)
-        .map_or_else(|| PathBuf::from("proto"), PathBuf::from);
+    let proto_dir = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("proto"), PathBuf::from);
     let files = generate(&proto_dir)?;
     remove_stale(&proto_dir.join(RUST_DIR))?;
     for (path, contents) in &files {

@@ -19,9 +19,7 @@ fn expected(what: &'static str) -> CodecError {
 }
 
 fn within(plan: &MessagePlan, json: &Json, depth: usize) -> Result<DynamicMessage, CodecError> {
-    let depth = depth
-        .checked_sub(1)
-        .ok_or(CodecError::json(JsonProblem::TooDeep))?;
+    let depth = depth.checked_sub(1).ok_or(CodecError::json(JsonProblem::TooDeep))?;
     match plan.well_known {
         WellKnown::Any => any(plan, json, depth),
         WellKnown::Timestamp => time(plan, json, timestamp_from_text),
@@ -43,26 +41,18 @@ fn time(
     Ok(message)
 }
 
-fn fields(
-    plan: &MessagePlan,
-    object: &Map<String, Json>,
-    depth: usize,
-) -> Result<DynamicMessage, CodecError> {
+fn fields(plan: &MessagePlan, object: &Map<String, Json>, depth: usize) -> Result<DynamicMessage, CodecError> {
     let mut message = DynamicMessage::new(plan.descriptor.clone());
     let mut seen = Vec::with_capacity(object.len());
     for (name, json) in object {
         // Clients in JavaScript send camelCase.
         let by_name = |field: &&FieldPlan| field.name == *name || field.json_name == *name;
         let field = plan.fields.iter().find(by_name);
-        let unknown =
-            || CodecError::json(JsonProblem::UnknownField(plan.name.clone())).inside(name);
+        let unknown = || CodecError::json(JsonProblem::UnknownField(plan.name.clone())).inside(name);
         let field = field.ok_or_else(unknown)?;
         let set = seen.contains(&field.number)
             || field.oneof.is_some()
-                && plan
-                    .fields
-                    .iter()
-                    .any(|other| other.oneof == field.oneof && seen.contains(&other.number));
+                && plan.fields.iter().any(|other| other.oneof == field.oneof && seen.contains(&other.number));
         if set {
             return Err(CodecError::json(JsonProblem::Repeated).inside(name));
         }
@@ -73,42 +63,25 @@ fn fields(
         let value = field_value(plan, field, json, depth).map_err(|error| error.inside(name))?;
         // Fails only for a value of another type than the field's, and `single` makes values by that type.
         let wrong = |_| CodecError::json(JsonProblem::Unsupported).inside(name);
-        message
-            .try_set_field_by_number(field.number, value)
-            .map_err(wrong)?;
+        message.try_set_field_by_number(field.number, value).map_err(wrong)?;
     }
     Ok(message)
 }
 
-fn field_value(
-    plan: &MessagePlan,
-    field: &FieldPlan,
-    json: &Json,
-    depth: usize,
-) -> Result<Value, CodecError> {
+fn field_value(plan: &MessagePlan, field: &FieldPlan, json: &Json, depth: usize) -> Result<Value, CodecError> {
     if field.is_map {
         return Err(CodecError::json(JsonProblem::Unsupported));
     }
     if !field.is_list {
         return single(plan, field, json, depth);
     }
-    let items = json
-        .as_array()
-        .ok_or(expected("an array"))?
-        .iter()
-        .enumerate();
-    let items = items.map(|(index, item)| {
-        single(plan, field, item, depth).map_err(|error| error.inside(&format!("[{index}]")))
-    });
+    let items = json.as_array().ok_or(expected("an array"))?.iter().enumerate();
+    let items = items
+        .map(|(index, item)| single(plan, field, item, depth).map_err(|error| error.inside(&format!("[{index}]"))));
     items.collect::<Result<_, _>>().map(Value::List)
 }
 
-fn single(
-    plan: &MessagePlan,
-    field: &FieldPlan,
-    json: &Json,
-    depth: usize,
-) -> Result<Value, CodecError> {
+fn single(plan: &MessagePlan, field: &FieldPlan, json: &Json, depth: usize) -> Result<Value, CodecError> {
     match &field.kind {
         FieldKind::Message(index) => within(schema().plan(*index), json, depth).map(Value::Message),
         FieldKind::String => text(field, json).map(Value::String),
@@ -119,22 +92,14 @@ fn single(
         FieldKind::Enum(values) => match json {
             Json::String(name) => match values.get_value_by_name(name) {
                 Some(value) => Ok(Value::EnumNumber(value.number())),
-                None => Err(CodecError::json(JsonProblem::UnknownEnumValue(
-                    values.full_name().to_owned(),
-                ))),
+                None => Err(CodecError::json(JsonProblem::UnknownEnumValue(values.full_name().to_owned()))),
             },
             _ => integer::<i32>(json).map(Value::EnumNumber),
         },
         FieldKind::Number(_) | FieldKind::Float(_) => {
-            let kind = plan
-                .descriptor
-                .get_field(field.number)
-                .map(|field| field.kind());
+            let kind = plan.descriptor.get_field(field.number).map(|field| field.kind());
             match kind {
-                Some(Kind::Bool) => json
-                    .as_bool()
-                    .map(Value::Bool)
-                    .ok_or(expected("true or false")),
+                Some(Kind::Bool) => json.as_bool().map(Value::Bool).ok_or(expected("true or false")),
                 Some(Kind::Int32 | Kind::Sint32 | Kind::Sfixed32) => integer(json).map(Value::I32),
                 Some(Kind::Int64 | Kind::Sint64 | Kind::Sfixed64) => integer(json).map(Value::I64),
                 Some(Kind::Uint32 | Kind::Fixed32) => integer(json).map(Value::U32),
@@ -147,15 +112,15 @@ fn single(
 
 /// Integers come as numbers or as text, whatever their size.
 fn integer<T: TryFrom<i128>>(json: &Json) -> Result<T, CodecError> {
+    let not_an_integer = || expected("an integer");
     let number = match json {
-        Json::Number(number) => number
-            .as_i64()
-            .map(i128::from)
-            .or_else(|| number.as_u64().map(i128::from)),
-        Json::String(text) => text.parse().ok(),
-        _ => None,
+        Json::Number(number) => {
+            let number = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+            number.ok_or_else(not_an_integer)?
+        }
+        Json::String(text) => text.parse().map_err(|_| not_an_integer())?,
+        _ => return Err(not_an_integer()),
     };
-    let number = number.ok_or(expected("an integer"))?;
     T::try_from(number).map_err(|_| CodecError::json(JsonProblem::OutOfRange))
 }
 
@@ -166,18 +131,12 @@ fn text(field: &FieldPlan, json: &Json) -> Result<String, CodecError> {
         NumberText::Int => {
             let digits = text.strip_prefix('-').unwrap_or(text);
             let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            is_integer
-                .then(|| text.to_owned())
-                .ok_or(expected("an integer as text"))
+            is_integer.then(|| text.to_owned()).ok_or(expected("an integer as text"))
         }
         NumberText::Dec => {
             let decimal: Result<Decimal, _> = text.parse();
-            let problem = |error: &dyn std::fmt::Display| {
-                CodecError::json(JsonProblem::Decimal(error.to_string()))
-            };
-            decimal
-                .map(Decimal::to_wire)
-                .map_err(|error| problem(&error))
+            let problem = |error: &dyn std::fmt::Display| CodecError::json(JsonProblem::Decimal(error.to_string()));
+            decimal.map(Decimal::to_wire).map_err(|error| problem(&error))
         }
     }
 }
@@ -195,24 +154,15 @@ fn bytes(json: &Json) -> Result<Vec<u8>, CodecError> {
 
 fn any(plan: &MessagePlan, json: &Json, depth: usize) -> Result<DynamicMessage, CodecError> {
     let object = json.as_object().ok_or(expected("an object"))?;
-    let type_url = object
-        .get("@type")
-        .and_then(Json::as_str)
-        .ok_or(expected("an object with @type"))?;
+    let type_url = object.get("@type").and_then(Json::as_str).ok_or(expected("an object with @type"))?;
     let unknown = |_| CodecError::json(JsonProblem::UnknownType(type_url.to_owned()));
     let inner_plan = schema().named(type_url).map_err(unknown)?;
     let inner = if inner_plan.well_known == WellKnown::No {
         let others = object.iter().filter(|(name, _)| *name != "@type");
-        let others: Map<_, _> = others
-            .map(|(name, json)| (name.clone(), json.clone()))
-            .collect();
+        let others: Map<_, _> = others.map(|(name, json)| (name.clone(), json.clone())).collect();
         fields(inner_plan, &others, depth)?
     } else {
-        within(
-            inner_plan,
-            object.get("value").unwrap_or(&Json::Null),
-            depth,
-        )?
+        within(inner_plan, object.get("value").unwrap_or(&Json::Null), depth)?
     };
     let mut message = DynamicMessage::new(plan.descriptor.clone());
     message.set_field_by_name("type_url", Value::String(type_url.to_owned()));

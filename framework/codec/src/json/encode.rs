@@ -14,34 +14,22 @@ pub(super) fn message(plan: &MessagePlan, message: &DynamicMessage) -> Result<Js
 }
 
 fn within(plan: &MessagePlan, message: &DynamicMessage, depth: usize) -> Result<Json, CodecError> {
-    let depth = depth
-        .checked_sub(1)
-        .ok_or(CodecError::json(JsonProblem::TooDeep))?;
+    let depth = depth.checked_sub(1).ok_or(CodecError::json(JsonProblem::TooDeep))?;
     let (seconds, nanos) = seconds_and_nanos(message);
     match plan.well_known {
         WellKnown::Any => any(message, depth),
-        WellKnown::Timestamp => timestamp_text(seconds, nanos)
-            .map(Json::String)
-            .map_err(CodecError::json),
-        WellKnown::Duration => duration_text(seconds, nanos)
-            .map(Json::String)
-            .map_err(CodecError::json),
+        WellKnown::Timestamp => timestamp_text(seconds, nanos).map(Json::String).map_err(CodecError::json),
+        WellKnown::Duration => duration_text(seconds, nanos).map(Json::String).map_err(CodecError::json),
         WellKnown::No => fields(plan, message, depth).map(Json::Object),
     }
 }
 
-fn fields(
-    plan: &MessagePlan,
-    message: &DynamicMessage,
-    depth: usize,
-) -> Result<Map<String, Json>, CodecError> {
+fn fields(plan: &MessagePlan, message: &DynamicMessage, depth: usize) -> Result<Map<String, Json>, CodecError> {
     let mut object = Map::new();
-    for field in plan
-        .declared
-        .iter()
-        .filter_map(|index| plan.fields.get(*index))
-    {
-        if field.oneof.is_some() && !message.has_field_by_number(field.number) {
+    for field in plan.declared.iter().filter_map(|index| plan.fields.get(*index)) {
+        // Clients of SDK 0.50 refuse fields that they do not know.
+        let only_when_set = field.oneof.is_some() || field.is_newer;
+        if only_when_set && !message.has_field_by_number(field.number) {
             continue;
         }
         let json = field_value(field, message, depth).map_err(|error| error.inside(&field.name))?;
@@ -50,11 +38,7 @@ fn fields(
     Ok(object)
 }
 
-fn field_value(
-    field: &FieldPlan,
-    message: &DynamicMessage,
-    depth: usize,
-) -> Result<Json, CodecError> {
+fn field_value(field: &FieldPlan, message: &DynamicMessage, depth: usize) -> Result<Json, CodecError> {
     let is_unset_message = matches!(field.kind, FieldKind::Message(_))
         && !field.is_list
         && !field.is_map
@@ -67,9 +51,10 @@ fn field_value(
     };
     match value.as_ref() {
         Value::List(items) => {
-            let items = items.iter().enumerate().map(|(index, item)| {
-                single(field, item, depth).map_err(|error| error.inside(&format!("[{index}]")))
-            });
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| single(field, item, depth).map_err(|error| error.inside(&format!("[{index}]"))));
             items.collect::<Result<_, _>>().map(Json::Array)
         }
         value => single(field, value, depth),
@@ -78,21 +63,15 @@ fn field_value(
 
 fn single(field: &FieldPlan, value: &Value, depth: usize) -> Result<Json, CodecError> {
     Ok(match (value, &field.kind) {
-        (Value::String(text), _) if field.number_text != NumberText::No => {
-            number_text(field, text)?
-        }
+        (Value::String(text), _) if field.number_text != NumberText::No => number_text(field, text)?,
         (Value::Bytes(text), _) if field.number_text != NumberText::No => {
             let text = std::str::from_utf8(text);
-            number_text(
-                field,
-                text.map_err(|_| CodecError::json(JsonProblem::Expected("a number")))?,
-            )?
+            number_text(field, text.map_err(|_| CodecError::json(JsonProblem::Expected("a number")))?)?
         }
-        (Value::Message(message), FieldKind::Message(index)) => {
-            within(schema().plan(*index), message, depth)?
-        }
+        (Value::Message(message), FieldKind::Message(index)) => within(schema().plan(*index), message, depth)?,
         (Value::String(text), _) => Json::String(text.clone()),
-        (Value::Bytes(bytes), _) if bytes.is_empty() => Json::Null,
+        // Go reads an absent field as nil, but an empty element of a list as empty.
+        (Value::Bytes(bytes), _) if bytes.is_empty() && !field.is_list => Json::Null,
         (Value::Bytes(bytes), _) => Json::String(STANDARD.encode(bytes)),
         (Value::Bool(flag), _) => Json::Bool(*flag),
         (Value::EnumNumber(number), FieldKind::Enum(values)) => match values.get_value(*number) {
@@ -109,38 +88,24 @@ fn single(field: &FieldPlan, value: &Value, depth: usize) -> Result<Json, CodecE
 
 /// An integer stays as it is; a decimal travels as an integer and shows with 18 places.
 fn number_text(field: &FieldPlan, text: &str) -> Result<Json, CodecError> {
-    let decimal =
-        |text| Decimal::from_wire(text).map_err(|error| JsonProblem::Decimal(error.to_string()));
+    let decimal = |text| Decimal::from_wire(text).map_err(|error| JsonProblem::Decimal(error.to_string()));
     match (field.number_text, text) {
         // Go's zero values.
         (NumberText::Dec, "") => Ok(Json::Null),
         (_, "") => Ok(Json::String("0".to_owned())),
-        (NumberText::Dec, _) => Ok(Json::String(
-            decimal(text).map_err(CodecError::json)?.to_string(),
-        )),
+        (NumberText::Dec, _) => Ok(Json::String(decimal(text).map_err(CodecError::json)?.to_string())),
         _ => Ok(Json::String(text.to_owned())),
     }
 }
 
 fn any(message: &DynamicMessage, depth: usize) -> Result<Json, CodecError> {
     let type_url = message.get_field_by_name("type_url");
-    let type_url = type_url
-        .as_deref()
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let type_url = type_url.as_deref().and_then(Value::as_str).unwrap_or_default();
     let bytes = message.get_field_by_name("value");
-    let bytes = bytes
-        .as_deref()
-        .and_then(Value::as_bytes)
-        .map(|bytes| &**bytes)
-        .unwrap_or_default();
+    let bytes = bytes.as_deref().and_then(Value::as_bytes).map(|bytes| &**bytes).unwrap_or_default();
 
-    let plan = schema()
-        .named(type_url)
-        .map_err(|_| CodecError::json(JsonProblem::UnknownType(type_url.to_owned())))?;
-    let inner = plan
-        .decode(bytes)
-        .map_err(|error| CodecError::json(JsonProblem::Malformed(error.to_string())))?;
+    let plan = schema().named(type_url).map_err(|_| CodecError::json(JsonProblem::UnknownType(type_url.to_owned())))?;
+    let inner = plan.decode(bytes).map_err(|error| CodecError::json(JsonProblem::Malformed(error.to_string())))?;
     let mut object = Map::new();
     object.insert("@type".to_owned(), Json::String(type_url.to_owned()));
     if plan.well_known == WellKnown::No {

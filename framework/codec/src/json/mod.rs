@@ -43,8 +43,5 @@ pub fn encode_json<T: Message + Name>(message: &T) -> Result<Json, CodecError> {
 /// As [`from_json`].
 pub fn decode_json<T: Message + Name + Default>(json: &Json) -> Result<T, CodecError> {
     let bytes = from_json(&T::full_name(), json)?;
-    T::decode(&*bytes).map_err(|error| CodecError::Malformed {
-        message: T::full_name(),
-        reason: error.to_string(),
-    })
+    T::decode(&*bytes).map_err(|error| CodecError::Malformed { message: T::full_name(), reason: error.to_string() })
 }

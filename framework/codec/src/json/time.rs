@@ -12,25 +12,14 @@ const MAX_DURATION_SECONDS: u64 = 315_576_000_000;
 pub(super) fn timestamp_text(seconds: i64, nanos: i32) -> Result<String, JsonProblem> {
     let problem = |error: &dyn std::fmt::Display| JsonProblem::Time(error.to_string());
     let nanos = u32::try_from(nanos).map_err(|error| problem(&error))?;
-    let whole = Timestamp::new(seconds, 0)
-        .map_err(|error| problem(&error))?
-        .to_string();
+    let whole = Timestamp::new(seconds, 0).map_err(|error| problem(&error))?.to_string();
     Timestamp::new(seconds, nanos).map_err(|error| problem(&error))?;
-    Ok(format!(
-        "{}{}Z",
-        whole.trim_end_matches('Z'),
-        fraction(nanos)
-    ))
+    Ok(format!("{}{}Z", whole.trim_end_matches('Z'), fraction(nanos)))
 }
 
 pub(super) fn timestamp_from_text(text: &str) -> Result<(i64, i32), JsonProblem> {
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| JsonProblem::Time(text.to_owned()))?;
-    Ok((
-        time.seconds(),
-        i32::try_from(time.nanos()).expect("below 10^9"),
-    ))
+    let time: Timestamp = text.parse().map_err(|_| JsonProblem::Time(text.to_owned()))?;
+    Ok((time.seconds(), i32::try_from(time.nanos()).expect("below 10^9")))
 }
 
 /// `-1.500s`: the fraction has 0, 3, 6 or 9 digits.
@@ -43,19 +32,13 @@ pub(super) fn duration_text(seconds: i64, nanos: i32) -> Result<String, JsonProb
         return Err(JsonProblem::OutOfRange);
     }
     let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
-    Ok(format!(
-        "{sign}{}{}s",
-        seconds.unsigned_abs(),
-        fraction(nanos.unsigned_abs())
-    ))
+    Ok(format!("{sign}{}{}s", seconds.unsigned_abs(), fraction(nanos.unsigned_abs())))
 }
 
 pub(super) fn duration_from_text(text: &str) -> Result<(i64, i32), JsonProblem> {
     let invalid = || JsonProblem::Time(text.to_owned());
     let number = text.strip_suffix('s').ok_or_else(invalid)?;
-    let (negative, number) = number
-        .strip_prefix('-')
-        .map_or((false, number), |number| (true, number));
+    let (negative, number) = number.strip_prefix('-').map_or((false, number), |number| (true, number));
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) || fraction.len() > 9 {
@@ -66,11 +49,7 @@ pub(super) fn duration_from_text(text: &str) -> Result<(i64, i32), JsonProblem> 
         return Err(JsonProblem::OutOfRange);
     }
     let nanos: i32 = format!("{fraction:0<9}").parse().map_err(|_| invalid())?;
-    Ok(if negative {
-        (seconds.saturating_neg(), nanos.saturating_neg())
-    } else {
-        (seconds, nanos)
-    })
+    Ok(if negative { (seconds.saturating_neg(), nanos.saturating_neg()) } else { (seconds, nanos) })
 }
 
 fn fraction(nanos: u32) -> String {
@@ -112,17 +91,7 @@ mod tests {
             assert_eq!(duration_from_text(text), Ok((seconds, nanos)));
         }
         assert_eq!(duration_text(1, -1), Err(JsonProblem::OutOfRange));
-        for wrong in [
-            "",
-            "s",
-            "1",
-            "1.s",
-            "-s",
-            "+1s",
-            "1.1234567890s",
-            "1e3s",
-            "--1s",
-        ] {
+        for wrong in ["", "s", "1", "1.s", "-s", "+1s", "1.1234567890s", "1e3s", "--1s"] {
             assert!(duration_from_text(wrong).is_err(), "{wrong}");
         }
     }
