@@ -116,8 +116,8 @@ impl From<StateError> for Abort {
         match &e {
             StateError::Gas(out) => Self::Tx(sdk::out_of_gas(out)),
             StateError::Fatal(fault) => Self::Fatal(Fatal::new(fault.to_string())),
-            // A block runs on the latest state, which is always held.
-            StateError::Unavailable { .. } => Self::Fatal(Fatal::new(e.to_string())),
+            // Questions about other heights and unstorable keys: a block asks neither.
+            _ => Self::Fatal(Fatal::new(e.to_string())),
         }
     }
 }

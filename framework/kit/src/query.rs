@@ -105,9 +105,9 @@ impl QueryFailure {
 impl From<StateError> for QueryFailure {
     fn from(e: StateError) -> Self {
         match e {
-            // `sdk/26` is the caller's to give: it knows which height was asked for.
-            StateError::Unavailable { .. } => Self::plain(e.to_string()),
             StateError::Fatal(_) | StateError::Gas(_) => Self::status(GrpcCode::Internal, e.to_string()),
+            // `sdk/26` is the caller's to give: it knows which height was asked for.
+            _ => Self::plain(e.to_string()),
         }
     }
 }
