@@ -5,9 +5,17 @@
 
 mod address;
 pub mod client;
+pub mod config;
 mod convert;
 pub mod frame;
+pub mod genesis;
+pub mod home;
+pub mod keys;
+mod rpc;
 mod server;
+mod supervisor;
 
 pub use address::{AddressError, ListenAddress, MAX_SOCKET_PATH};
+pub use rpc::CometBft;
 pub use server::{Server, ServerError, ServerOptions};
+pub use supervisor::{RunError, Stop, SupervisorOptions, find_binary, listen, run};
