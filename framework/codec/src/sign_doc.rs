@@ -64,6 +64,14 @@ pub fn sign_doc_amino(
     if !body.extension_options.is_empty() || !body.non_critical_extension_options.is_empty() {
         return Err(CodecError::AminoExtensionOptions);
     }
+    // # Security
+    // The document has no place for them: without this anyone could add them to a signed transaction.
+    for (name, is_set) in [("unordered", body.unordered), ("timeout_timestamp", body.timeout_timestamp.is_some())] {
+        if is_set {
+            let field = format!("cosmos.tx.v1beta1.TxBody.{name}");
+            return Err(CodecError::AminoUnsupported { field, reason: "not part of SDK 0.50's sign document" });
+        }
+    }
 
     let mut out = Writer::default();
     out.raw("{\"account_number\":");

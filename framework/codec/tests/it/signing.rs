@@ -67,6 +67,12 @@ fn amino_mode_refuses_what_its_json_does_not_show() {
             "SIGN_MODE_LEGACY_AMINO_JSON does not support protobuf extension options: invalid request"
         );
     }
+    for body in [
+        TxBody { unordered: true, ..Default::default() },
+        TxBody { timeout_timestamp: Some(Default::default()), ..Default::default() },
+    ] {
+        assert!(matches!(amino_text(&body), Err(CodecError::AminoUnsupported { .. })));
+    }
     // Field 1024, empty: non-critical, but unknown.
     let error = sign_doc_amino(&[0x82, 0x40, 0], &TxBody::default(), &Fee::default(), &SIGNER);
     assert!(matches!(error, Err(CodecError::UnknownField { number: 1024, .. })));
