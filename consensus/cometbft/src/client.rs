@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 use tendermint_proto::v0_38::abci::{
-    self, Request, RequestCheckTx, RequestCommit, RequestFinalizeBlock, RequestFlush, RequestInfo, RequestInitChain, RequestPrepareProposal, RequestProcessProposal, RequestQuery, Response,
-    request, response,
+    self, Request, RequestCheckTx, RequestCommit, RequestFinalizeBlock, RequestFlush, RequestInfo, RequestInitChain,
+    RequestPrepareProposal, RequestProcessProposal, RequestQuery, Response, request, response,
 };
 
 use crate::ListenAddress;
@@ -131,7 +131,11 @@ impl Client {
                 Stream::Unix(stream) => stream.read(&mut self.chunk)?,
             };
             if read == 0 {
-                return if self.incoming.is_empty() { Ok(None) } else { Err(FrameError::Truncated { buffered: self.incoming.len() }.into()) };
+                return if self.incoming.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(FrameError::Truncated { buffered: self.incoming.len() }.into())
+                };
             }
             self.incoming.extend_from_slice(&self.chunk[..read]);
         }

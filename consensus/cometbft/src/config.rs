@@ -90,7 +90,11 @@ impl Config {
             (
                 "tx_index",
                 vec![
-                    text("indexer", "kv", "\"kv\" lets clients search transactions by event; \"null\" saves the disk space."),
+                    text(
+                        "indexer",
+                        "kv",
+                        "\"kv\" lets clients search transactions by event; \"null\" saves the disk space.",
+                    ),
                     text("psql-conn", "", ""),
                 ],
             ),
@@ -109,15 +113,27 @@ impl Config {
     fn base(&self) -> Vec<Key> {
         vec![
             text("version", COMETBFT_VERSION, "CometBFT release that this file belongs to."),
-            text("proxy_app", &self.proxy_app, "Where the application listens. `plumed start` replaces it by its own socket."),
+            text(
+                "proxy_app",
+                &self.proxy_app,
+                "Where the application listens. `plumed start` replaces it by its own socket.",
+            ),
             text("moniker", &self.moniker, "Name of this node, for people."),
             text("db_backend", "goleveldb", ""),
             text("db_dir", "data", ""),
-            text("log_level", &self.log_level, "Lowest level that is logged: debug, info, error, none; also per module."),
+            text(
+                "log_level",
+                &self.log_level,
+                "Lowest level that is logged: debug, info, error, none; also per module.",
+            ),
             text("log_format", &self.log_format, "plain or json."),
             text("genesis_file", "config/genesis.json", ""),
             text("priv_validator_key_file", "config/priv_validator_key.json", ""),
-            text("priv_validator_state_file", "data/priv_validator_state.json", "What was signed last. Without it a validator can sign twice and be punished."),
+            text(
+                "priv_validator_state_file",
+                "data/priv_validator_state.json",
+                "What was signed last. Without it a validator can sign twice and be punished.",
+            ),
             text("priv_validator_laddr", "", "Where an external signer connects, instead of the key file."),
             text("node_key_file", "config/node_key.json", ""),
             text("abci", "socket", ""),
@@ -129,9 +145,17 @@ impl Config {
     fn rpc(&self) -> Vec<Key> {
         vec![
             text("laddr", &self.rpc_laddr, "Where the RPC listens."),
-            raw("cors_allowed_origins", list(&self.cors_allowed_origins), "Web origins that may use the RPC, [\"*\"] for all."),
+            raw(
+                "cors_allowed_origins",
+                list(&self.cors_allowed_origins),
+                "Web origins that may use the RPC, [\"*\"] for all.",
+            ),
             raw("cors_allowed_methods", list(&["HEAD", "GET", "POST"]), ""),
-            raw("cors_allowed_headers", list(&["Origin", "Accept", "Content-Type", "X-Requested-With", "X-Server-Time"]), ""),
+            raw(
+                "cors_allowed_headers",
+                list(&["Origin", "Accept", "Content-Type", "X-Requested-With", "X-Server-Time"]),
+                "",
+            ),
             text("grpc_laddr", "", ""),
             raw("grpc_max_open_connections", 900, ""),
             raw("unsafe", false, "Commands that change the node from outside."),
@@ -156,21 +180,37 @@ impl Config {
             text("laddr", &self.p2p_laddr, "Where peers connect."),
             text("external_address", &self.external_address, "ip:port told to peers; empty: found out."),
             text("seeds", &self.seeds.join(","), "id@ip:port, comma separated: nodes to ask for peers."),
-            text("persistent_peers", &self.persistent_peers.join(","), "id@ip:port, comma separated: nodes to stay connected with."),
+            text(
+                "persistent_peers",
+                &self.persistent_peers.join(","),
+                "id@ip:port, comma separated: nodes to stay connected with.",
+            ),
             text("addr_book_file", "config/addrbook.json", ""),
             raw("addr_book_strict", self.addr_book_strict, "Only routable addresses; off on private networks."),
             raw("max_num_inbound_peers", 40, ""),
             raw("max_num_outbound_peers", 10, ""),
             text("unconditional_peer_ids", "", ""),
-            text("persistent_peers_max_dial_period", "5s", "Longest pause before a lost persistent peer is dialled again."),
-            text("flush_throttle_timeout", "1ms", "With peer_gossip_sleep_duration: 40 ms from broadcast to commit instead of 1.3 s\n(median, four validators on one machine)."),
+            text(
+                "persistent_peers_max_dial_period",
+                "5s",
+                "Longest pause before a lost persistent peer is dialled again.",
+            ),
+            text(
+                "flush_throttle_timeout",
+                "1ms",
+                "With peer_gossip_sleep_duration: 40 ms from broadcast to commit instead of 1.3 s\n(median, four validators on one machine).",
+            ),
             raw("max_packet_msg_payload_size", 1024, ""),
             raw("send_rate", 20_480_000, "Bytes per second and peer: a full block of 4 MiB takes 0.2 s."),
             raw("recv_rate", 20_480_000, ""),
             raw("pex", true, ""),
             raw("seed_mode", false, ""),
             text("private_peer_ids", "", ""),
-            raw("allow_duplicate_ip", self.allow_duplicate_ip, "Several peers on one address; on for networks on one machine."),
+            raw(
+                "allow_duplicate_ip",
+                self.allow_duplicate_ip,
+                "Several peers on one address; on for networks on one machine.",
+            ),
             text("handshake_timeout", "20s", ""),
             text("dial_timeout", "3s", ""),
         ]
@@ -179,16 +219,32 @@ impl Config {
     fn consensus(&self) -> Vec<Key> {
         vec![
             text("wal_file", "data/cs.wal/wal", ""),
-            text("timeout_propose", "500ms", "Wait for a proposal before voting nil, and what each further round adds."),
+            text(
+                "timeout_propose",
+                "500ms",
+                "Wait for a proposal before voting nil, and what each further round adds.",
+            ),
             text("timeout_propose_delta", "200ms", ""),
-            text("timeout_prevote", "200ms", "Wait for late votes when 2/3 disagree, and what each further round adds."),
+            text(
+                "timeout_prevote",
+                "200ms",
+                "Wait for late votes when 2/3 disagree, and what each further round adds.",
+            ),
             text("timeout_prevote_delta", "100ms", ""),
             text("timeout_precommit", "200ms", ""),
             text("timeout_precommit_delta", "100ms", ""),
-            text("timeout_commit", "0s", "No pause after a block: the next one starts when there is something to put into it."),
+            text(
+                "timeout_commit",
+                "0s",
+                "No pause after a block: the next one starts when there is something to put into it.",
+            ),
             raw("double_sign_check_height", 0, ""),
             raw("skip_timeout_commit", false, ""),
-            raw("create_empty_blocks", false, "Blocks come when there are transactions, and after a block that changed the state\n(its proof), else once per interval; interval 0s: an idle chain makes none at all."),
+            raw(
+                "create_empty_blocks",
+                false,
+                "Blocks come when there are transactions, and after a block that changed the state\n(its proof), else once per interval; interval 0s: an idle chain makes none at all.",
+            ),
             text("create_empty_blocks_interval", &format!("{}ms", self.empty_block_interval_ms), ""),
             text("peer_gossip_sleep_duration", "2ms", ""),
             text("peer_query_maj23_sleep_duration", "2s", ""),
@@ -264,7 +320,14 @@ impl Addresses {
     /// The TOML error, as text.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-        let address = |section: &str, default: &str| table.get(section).and_then(|section| section.get("laddr")).and_then(toml::Value::as_str).unwrap_or(default).to_owned();
+        let address = |section: &str, default: &str| {
+            table
+                .get(section)
+                .and_then(|section| section.get("laddr"))
+                .and_then(toml::Value::as_str)
+                .unwrap_or(default)
+                .to_owned()
+        };
         Ok(Self { rpc: address("rpc", "tcp://127.0.0.1:26657"), p2p: address("p2p", "tcp://0.0.0.0:26656") })
     }
 }
@@ -306,7 +369,10 @@ mod tests {
         assert_eq!(value("consensus", "create_empty_blocks").as_bool(), Some(false));
         assert_eq!(value("p2p", "flush_throttle_timeout").as_str(), Some("1ms"));
         assert_eq!(value("tx_index", "indexer").as_str(), Some("kv"));
-        assert_eq!(Addresses::from_toml(&text), Ok(Addresses { rpc: "tcp://127.0.0.1:5".to_owned(), p2p: "tcp://0.0.0.0:26656".to_owned() }));
+        assert_eq!(
+            Addresses::from_toml(&text),
+            Ok(Addresses { rpc: "tcp://127.0.0.1:5".to_owned(), p2p: "tcp://0.0.0.0:26656".to_owned() })
+        );
         assert!(Addresses::from_toml("[").is_err());
     }
 }

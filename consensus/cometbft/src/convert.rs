@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use plume_engine::{
-    Attribute, Block, BlockOutcome, CheckKind, CheckOutcome, CommitInfo, Committed, Event, Genesis, Info, InitOutcome, Misbehaviour, MisbehaviourKind, Proposal, QueryAnswer, QueryError, TxResult, Validator,
-    ValidatorKey, ValidatorUpdate, VoteFlag, VoteInfo,
+    Attribute, Block, BlockOutcome, CheckKind, CheckOutcome, CommitInfo, Committed, Event, Genesis, Info, InitOutcome,
+    Misbehaviour, MisbehaviourKind, Proposal, QueryAnswer, QueryError, TxResult, Validator, ValidatorKey,
+    ValidatorUpdate, VoteFlag, VoteInfo,
 };
 use plume_primitives::{Height, Timestamp};
 use tendermint_proto::google::protobuf::Timestamp as RawTimestamp;
+use tendermint_proto::v0_38::abci;
 use tendermint_proto::v0_38::crypto::{ProofOp, ProofOps, PublicKey, public_key};
 use tendermint_proto::v0_38::types::BlockIdFlag;
-use tendermint_proto::v0_38::abci;
 
 /// A request that CometBFT never sends: the connection's peer is something else, or broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +72,11 @@ pub(crate) fn genesis(request: abci::RequestInitChain) -> Result<Genesis, Malfor
 
 pub(crate) fn prepared(request: abci::RequestPrepareProposal) -> Result<Proposal, Malformed> {
     let last_commit = request.local_last_commit.unwrap_or_default();
-    let votes = last_commit.votes.into_iter().map(|vote| vote_info(vote.validator, vote.block_id_flag)).collect::<Result<_, _>>()?;
+    let votes = last_commit
+        .votes
+        .into_iter()
+        .map(|vote| vote_info(vote.validator, vote.block_id_flag))
+        .collect::<Result<_, _>>()?;
     Ok(Proposal {
         hash: Bytes::new(),
         height: block_height(request.height)?,
@@ -123,7 +128,8 @@ pub(crate) fn check_kind(raw: i32) -> CheckKind {
 
 fn commit_info(raw: Option<abci::CommitInfo>) -> Result<CommitInfo, Malformed> {
     let raw = raw.unwrap_or_default();
-    let votes = raw.votes.into_iter().map(|vote| vote_info(vote.validator, vote.block_id_flag)).collect::<Result<_, _>>()?;
+    let votes =
+        raw.votes.into_iter().map(|vote| vote_info(vote.validator, vote.block_id_flag)).collect::<Result<_, _>>()?;
     Ok(CommitInfo { round: raw.round, votes })
 }
 
@@ -171,11 +177,21 @@ pub(crate) fn validator_update(raw: abci::ValidatorUpdate) -> Result<ValidatorUp
 // ---- responses ---------------------------------------------------------------------------------
 
 pub(crate) fn info_response(info: Info) -> abci::ResponseInfo {
-    abci::ResponseInfo { data: info.data, version: info.version, app_version: info.app_version, last_block_height: info.height.to_i64(), last_block_app_hash: info.app_hash }
+    abci::ResponseInfo {
+        data: info.data,
+        version: info.version,
+        app_version: info.app_version,
+        last_block_height: info.height.to_i64(),
+        last_block_app_hash: info.app_hash,
+    }
 }
 
 pub(crate) fn init_response(outcome: InitOutcome) -> abci::ResponseInitChain {
-    abci::ResponseInitChain { consensus_params: outcome.consensus_params, validators: outcome.validators.into_iter().map(raw_validator_update).collect(), app_hash: outcome.app_hash }
+    abci::ResponseInitChain {
+        consensus_params: outcome.consensus_params,
+        validators: outcome.validators.into_iter().map(raw_validator_update).collect(),
+        app_hash: outcome.app_hash,
+    }
 }
 
 pub(crate) fn check_response(outcome: CheckOutcome) -> abci::ResponseCheckTx {
@@ -190,7 +206,11 @@ pub(crate) fn check_response(outcome: CheckOutcome) -> abci::ResponseCheckTx {
 }
 
 pub(crate) fn query_response(answer: QueryAnswer) -> abci::ResponseQuery {
-    let ops = answer.proof.into_iter().map(|op| ProofOp { r#type: op.kind, key: op.key.to_vec(), data: op.data.to_vec() }).collect::<Vec<_>>();
+    let ops = answer
+        .proof
+        .into_iter()
+        .map(|op| ProofOp { r#type: op.kind, key: op.key.to_vec(), data: op.data.to_vec() })
+        .collect::<Vec<_>>();
     abci::ResponseQuery {
         key: answer.key,
         value: answer.value,
@@ -201,7 +221,13 @@ pub(crate) fn query_response(answer: QueryAnswer) -> abci::ResponseQuery {
 }
 
 pub(crate) fn query_refusal(error: QueryError, latest: Height) -> abci::ResponseQuery {
-    abci::ResponseQuery { code: error.code, log: error.log, codespace: error.codespace, height: latest.to_i64(), ..abci::ResponseQuery::default() }
+    abci::ResponseQuery {
+        code: error.code,
+        log: error.log,
+        codespace: error.codespace,
+        height: latest.to_i64(),
+        ..abci::ResponseQuery::default()
+    }
 }
 
 pub(crate) fn finalize_response(outcome: BlockOutcome) -> abci::ResponseFinalizeBlock {
@@ -219,7 +245,11 @@ pub(crate) fn commit_response(committed: &Committed) -> abci::ResponseCommit {
 }
 
 fn raw_event(event: Event) -> abci::Event {
-    let attributes = event.attributes.into_iter().map(|Attribute { key, value, index }| abci::EventAttribute { key, value, index }).collect();
+    let attributes = event
+        .attributes
+        .into_iter()
+        .map(|Attribute { key, value, index }| abci::EventAttribute { key, value, index })
+        .collect();
     abci::Event { r#type: event.kind, attributes }
 }
 

@@ -116,7 +116,10 @@ mod tests {
     #[test]
     fn no_limit_exceeds_cometbfts_own() {
         // 2^31 in five bytes; 2^31 - 1 is the last accepted.
-        assert_eq!(take(b"\x80\x80\x80\x80\x08", usize::MAX).0, Err(FrameError::TooLarge { announced: 1 << 31, limit: MAX_FRAME }));
+        assert_eq!(
+            take(b"\x80\x80\x80\x80\x08", usize::MAX).0,
+            Err(FrameError::TooLarge { announced: 1 << 31, limit: MAX_FRAME })
+        );
         assert_eq!(take(b"\xff\xff\xff\xff\x07", usize::MAX).0, Ok(None));
     }
 
@@ -124,7 +127,10 @@ mod tests {
     fn over_long_varint_is_refused_and_a_padded_one_is_read() {
         assert_eq!(take(&[0x80; 9], 4).0, Ok(None));
         assert_eq!(take(&[0x80; 10], 4).0, Err(FrameError::Length));
-        assert_eq!(take(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], 4).0, Err(FrameError::TooLarge { announced: u64::MAX, limit: 4 }));
+        assert_eq!(
+            take(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], 4).0,
+            Err(FrameError::TooLarge { announced: u64::MAX, limit: 4 })
+        );
         assert_eq!(take(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], 4).0, Err(FrameError::Length));
         // Go's reader accepts non-minimal lengths, so we do.
         assert_eq!(take(&[0x81, 0x80, 0x00, b'a'], 4), (Ok(Some(Bytes::from_static(b"a"))), 0));

@@ -120,11 +120,17 @@ impl GenesisDoc {
             return Err(GenesisError::new("chain_id is empty"));
         }
         if self.chain_id.len() > MAX_CHAIN_ID {
-            return Err(GenesisError::new(format!("chain_id has {} bytes, at most {MAX_CHAIN_ID} are allowed", self.chain_id.len())));
+            return Err(GenesisError::new(format!(
+                "chain_id has {} bytes, at most {MAX_CHAIN_ID} are allowed",
+                self.chain_id.len()
+            )));
         }
         for (index, validator) in self.validators.iter().enumerate() {
             if validator.power <= 0 {
-                return Err(GenesisError::new(format!("validator {index} has power {}, it must be above 0", validator.power)));
+                return Err(GenesisError::new(format!(
+                    "validator {index} has power {}, it must be above 0",
+                    validator.power
+                )));
             }
             if self.validators[..index].iter().any(|other| other.key == validator.key) {
                 return Err(GenesisError::new(format!("validator {index} is listed twice")));
@@ -140,7 +146,11 @@ impl GenesisDoc {
             time: self.time,
             initial_height: self.initial_height,
             consensus_params: self.consensus_params.clone(),
-            validators: self.validators.iter().map(|validator| ValidatorUpdate { key: validator.key.clone(), power: validator.power }).collect(),
+            validators: self
+                .validators
+                .iter()
+                .map(|validator| ValidatorUpdate { key: validator.key.clone(), power: validator.power })
+                .collect(),
             app_state: Bytes::from(self.app_state.to_string()),
         }
     }
@@ -159,13 +169,19 @@ impl GenesisValidator {
     fn from_json(value: Value) -> Result<Self, GenesisError> {
         let mut fields = Fields::of(value, "a validator")?;
         let key = fields.take("pub_key").ok_or_else(|| GenesisError::new("a validator has no pub_key"))?;
-        let key: TypedKey = serde_json::from_value(key).map_err(|error| GenesisError::new(format!("pub_key: {error}")))?;
+        let key: TypedKey =
+            serde_json::from_value(key).map_err(|error| GenesisError::new(format!("pub_key: {error}")))?;
         let key = ValidatorKey::try_from(&key).map_err(|error| GenesisError::new(format!("pub_key: {error}")))?;
         let address = fields.hex("address")?;
         if !address.is_empty() && address[..] != consensus_address(&key) {
-            return Err(GenesisError::new(format!("address {} is not that of its pub_key, {}", hex::encode_upper(address), hex::encode_upper(consensus_address(&key)))));
+            return Err(GenesisError::new(format!(
+                "address {} is not that of its pub_key, {}",
+                hex::encode_upper(address),
+                hex::encode_upper(consensus_address(&key))
+            )));
         }
-        let validator = Self { key, power: fields.integer("power")?.unwrap_or(0), name: fields.text("name")?.unwrap_or_default() };
+        let validator =
+            Self { key, power: fields.integer("power")?.unwrap_or(0), name: fields.text("name")?.unwrap_or_default() };
         fields.end()?;
         Ok(validator)
     }
@@ -183,7 +199,11 @@ fn validators_from_json(value: Value) -> Result<Vec<GenesisValidator>, GenesisEr
 pub fn cometbft_params() -> ConsensusParams {
     ConsensusParams {
         block: Some(BlockParams { max_bytes: 22_020_096, max_gas: -1 }),
-        evidence: Some(EvidenceParams { max_age_num_blocks: 100_000, max_age_duration: Some(Duration { seconds: 48 * 3600, nanos: 0 }), max_bytes: 1_048_576 }),
+        evidence: Some(EvidenceParams {
+            max_age_num_blocks: 100_000,
+            max_age_duration: Some(Duration { seconds: 48 * 3600, nanos: 0 }),
+            max_bytes: 1_048_576,
+        }),
         validator: Some(ValidatorParams { pub_key_types: vec!["ed25519".to_owned()] }),
         version: Some(VersionParams { app: 0 }),
         abci: Some(AbciParams { vote_extensions_enable_height: 0 }),
@@ -194,7 +214,9 @@ pub fn cometbft_params() -> ConsensusParams {
 pub fn params_to_json(params: &ConsensusParams) -> Value {
     let block = params.block.unwrap_or_default();
     let evidence = params.evidence.unwrap_or_default();
-    let age = evidence.max_age_duration.map_or(0, |age| age.seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(age.nanos.into()));
+    let age = evidence
+        .max_age_duration
+        .map_or(0, |age| age.seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(age.nanos.into()));
     let abci = params.abci.unwrap_or_default();
     json!({
         "block": { "max_bytes": block.max_bytes.to_string(), "max_gas": block.max_gas.to_string() },
@@ -220,7 +242,10 @@ pub fn params_from_json(value: Value) -> Result<ConsensusParams, GenesisError> {
     }
     let mut fields = Fields::of(value, "consensus params")?;
     if let Some(mut block) = fields.object("block")? {
-        params.block = Some(BlockParams { max_bytes: block.integer("max_bytes")?.unwrap_or(0), max_gas: block.integer("max_gas")?.unwrap_or(0) });
+        params.block = Some(BlockParams {
+            max_bytes: block.integer("max_bytes")?.unwrap_or(0),
+            max_gas: block.integer("max_gas")?.unwrap_or(0),
+        });
         // Of Tendermint 0.34; without meaning since.
         block.take("time_iota_ms");
         block.end()?;
@@ -230,24 +255,31 @@ pub fn params_from_json(value: Value) -> Result<ConsensusParams, GenesisError> {
         params.evidence = Some(EvidenceParams {
             max_age_num_blocks: evidence.integer("max_age_num_blocks")?.unwrap_or(0),
             // The remainder is below 10^9 and has the sign of the whole, as protobuf wants it.
-            max_age_duration: Some(Duration { seconds: nanos / NANOS_PER_SECOND, nanos: i32::try_from(nanos % NANOS_PER_SECOND).expect("below 10^9") }),
+            max_age_duration: Some(Duration {
+                seconds: nanos / NANOS_PER_SECOND,
+                nanos: i32::try_from(nanos % NANOS_PER_SECOND).expect("below 10^9"),
+            }),
             max_bytes: evidence.integer("max_bytes")?.unwrap_or(0),
         });
         evidence.end()?;
     }
     if let Some(mut validator) = fields.object("validator")? {
         let types = validator.take("pub_key_types").unwrap_or(Value::Null);
-        let pub_key_types = serde_json::from_value(types).map_err(|error| GenesisError::new(format!("pub_key_types: {error}")))?;
+        let pub_key_types =
+            serde_json::from_value(types).map_err(|error| GenesisError::new(format!("pub_key_types: {error}")))?;
         params.validator = Some(ValidatorParams { pub_key_types });
         validator.end()?;
     }
     if let Some(mut version) = fields.object("version")? {
         let app = version.integer("app")?.unwrap_or(0);
-        params.version = Some(VersionParams { app: u64::try_from(app).map_err(|_| GenesisError::new("version.app is below 0"))? });
+        params.version =
+            Some(VersionParams { app: u64::try_from(app).map_err(|_| GenesisError::new("version.app is below 0"))? });
         version.end()?;
     }
     if let Some(mut abci) = fields.object("abci")? {
-        params.abci = Some(AbciParams { vote_extensions_enable_height: abci.integer("vote_extensions_enable_height")?.unwrap_or(0) });
+        params.abci = Some(AbciParams {
+            vote_extensions_enable_height: abci.integer("vote_extensions_enable_height")?.unwrap_or(0),
+        });
         abci.end()?;
     }
     fields.end()?;
@@ -378,7 +410,8 @@ mod tests {
     fn the_sdks_form_means_the_same() {
         let mut value: Value = serde_json::from_str(COMETBFT).expect("JSON");
         let fields = value.as_object_mut().expect("an object");
-        let consensus = json!({ "params": fields.remove("consensus_params"), "validators": fields.remove("validators") });
+        let consensus =
+            json!({ "params": fields.remove("consensus_params"), "validators": fields.remove("validators") });
         fields.insert("consensus".to_owned(), consensus);
         fields.insert("app_name".to_owned(), json!("simd"));
         fields.insert("app_version".to_owned(), json!("0.50"));
@@ -392,7 +425,10 @@ mod tests {
     #[test]
     fn absent_parts_get_cometbfts_defaults() {
         let doc = GenesisDoc::from_json(br#"{"genesis_time":"2026-01-01T00:00:00Z","chain_id":"c"}"#).expect("enough");
-        assert_eq!((doc.initial_height, &doc.consensus_params, doc.validators.len(), doc.app_hash.len()), (Height(1), &cometbft_params(), 0, 0));
+        assert_eq!(
+            (doc.initial_height, &doc.consensus_params, doc.validators.len(), doc.app_hash.len()),
+            (Height(1), &cometbft_params(), 0, 0)
+        );
         assert_eq!(doc.app_state, json!({}));
         assert_eq!(change("\"7\"", "\"0\"").map(|doc| doc.initial_height), Ok(Height(1)));
     }
@@ -401,16 +437,37 @@ mod tests {
     fn broken_documents_are_refused_with_the_reason() {
         let refused = |from: &str, to: &str| change(from, to).map(|_| ()).expect_err(to);
         assert_eq!(refused("test-chain-zsXEwt", ""), "genesis document: chain_id is empty");
-        assert_eq!(refused("test-chain-zsXEwt", &"c".repeat(51)), "genesis document: chain_id has 51 bytes, at most 50 are allowed");
+        assert_eq!(
+            refused("test-chain-zsXEwt", &"c".repeat(51)),
+            "genesis document: chain_id has 51 bytes, at most 50 are allowed"
+        );
         assert!(change("test-chain-zsXEwt", &"c".repeat(50)).is_ok());
-        assert_eq!(refused("\"power\": \"10\"", "\"power\": \"0\""), "genesis document: validator 0 has power 0, it must be above 0");
-        assert_eq!(refused("46D2", "46D3"), "genesis document: address 46D37F8EC328C3AB5C171534A98CE110B283ABD7 is not that of its pub_key, 46D27F8EC328C3AB5C171534A98CE110B283ABD7");
-        assert_eq!(refused("\"app_hash\"", "\"app_hush\""), "genesis document: unknown field \"app_hush\" in the document");
+        assert_eq!(
+            refused("\"power\": \"10\"", "\"power\": \"0\""),
+            "genesis document: validator 0 has power 0, it must be above 0"
+        );
+        assert_eq!(
+            refused("46D2", "46D3"),
+            "genesis document: address 46D37F8EC328C3AB5C171534A98CE110B283ABD7 is not that of its pub_key, 46D27F8EC328C3AB5C171534A98CE110B283ABD7"
+        );
+        assert_eq!(
+            refused("\"app_hash\"", "\"app_hush\""),
+            "genesis document: unknown field \"app_hush\" in the document"
+        );
         assert_eq!(refused("\"max_gas\"", "\"max_gash\""), "genesis document: unknown field \"max_gash\" in block");
         assert_eq!(refused("\"-1\"", "\"many\""), "genesis document: max_gas is not an integer of 64 bits");
-        assert_eq!(refused("2026-11-21T", "2026-13-21T"), "genesis document: genesis_time: invalid RFC 3339 time: 2026-13-21T10:18:22.377091384Z");
-        assert_eq!(refused("\"genesis_time\": \"2026-11-21T10:18:22.377091384Z\",", ""), "genesis document: genesis_time is missing");
-        assert_eq!(refused("PubKeyEd25519", "PubKeyBls"), "genesis document: pub_key: unsupported key type \"tendermint/PubKeyBls\"");
+        assert_eq!(
+            refused("2026-11-21T", "2026-13-21T"),
+            "genesis document: genesis_time: invalid RFC 3339 time: 2026-13-21T10:18:22.377091384Z"
+        );
+        assert_eq!(
+            refused("\"genesis_time\": \"2026-11-21T10:18:22.377091384Z\",", ""),
+            "genesis document: genesis_time is missing"
+        );
+        assert_eq!(
+            refused("PubKeyEd25519", "PubKeyBls"),
+            "genesis document: pub_key: unsupported key type \"tendermint/PubKeyBls\""
+        );
         assert!(GenesisDoc::from_json(b"[]").is_err() && GenesisDoc::from_json(b"{").is_err());
     }
 
@@ -418,6 +475,9 @@ mod tests {
     fn a_validator_listed_twice_is_refused() {
         let mut doc = GenesisDoc::from_json(COMETBFT.as_bytes()).expect("CometBFT's own");
         doc.validators.push(doc.validators[0].clone());
-        assert_eq!(doc.validate().map_err(|error| error.to_string()), Err("genesis document: validator 1 is listed twice".to_owned()));
+        assert_eq!(
+            doc.validate().map_err(|error| error.to_string()),
+            Err("genesis document: validator 1 is listed twice".to_owned())
+        );
     }
 }

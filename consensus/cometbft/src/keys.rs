@@ -138,7 +138,11 @@ impl KeyPair {
 
     /// Text of `priv_validator_key.json`.
     pub fn to_validator_json(&self) -> String {
-        let file = ValidatorKeyFile { address: hex::encode_upper(consensus_address(&self.public())), pub_key: TypedKey::from(&self.public()), priv_key: self.private() };
+        let file = ValidatorKeyFile {
+            address: hex::encode_upper(consensus_address(&self.public())),
+            pub_key: TypedKey::from(&self.public()),
+            priv_key: self.private(),
+        };
         serde_json::to_string_pretty(&file).expect("strings only")
     }
 
@@ -204,10 +208,16 @@ mod tests {
     fn validator_key_file_is_cometbfts_byte_for_byte() {
         let pair = KeyPair::from_json(VALIDATOR.as_bytes()).expect("CometBFT's own file");
         assert_eq!(pair.to_validator_json(), VALIDATOR);
-        assert_eq!(sdk_json(&pair.public()), r#"{"@type":"/cosmos.crypto.ed25519.PubKey","key":"F3yt1unysL5OHGO1TFnNqehywUaIbpS0F/5TER1P49o="}"#);
+        assert_eq!(
+            sdk_json(&pair.public()),
+            r#"{"@type":"/cosmos.crypto.ed25519.PubKey","key":"F3yt1unysL5OHGO1TFnNqehywUaIbpS0F/5TER1P49o="}"#
+        );
         let prefix = Bech32Prefix::new("plume").expect("valid prefix");
         let address = valcons(&pair.public(), &prefix);
-        assert_eq!(prefix.parse_consensus(&address).map(|a| hex::encode_upper(a.as_bytes())), Ok("46D27F8EC328C3AB5C171534A98CE110B283ABD7".to_owned()));
+        assert_eq!(
+            prefix.parse_consensus(&address).map(|a| hex::encode_upper(a.as_bytes())),
+            Ok("46D27F8EC328C3AB5C171534A98CE110B283ABD7".to_owned())
+        );
         assert!(address.starts_with("plumevalcons1"), "{address}");
     }
 
@@ -222,18 +232,29 @@ mod tests {
     #[test]
     fn secp256k1_address_is_bitcoins() {
         // Generator point; its key hash is widely published.
-        let key: [u8; 33] = hex::decode("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798").expect("hex").try_into().expect("33 bytes");
-        assert_eq!(hex::encode(consensus_address(&ValidatorKey::Secp256k1(key))), "751e76e8199196d454941c45d1b3a323f1433bd6");
+        let key: [u8; 33] = hex::decode("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+            .expect("hex")
+            .try_into()
+            .expect("33 bytes");
+        assert_eq!(
+            hex::encode(consensus_address(&ValidatorKey::Secp256k1(key))),
+            "751e76e8199196d454941c45d1b3a323f1433bd6"
+        );
     }
 
     #[test]
     fn keys_of_other_kinds_and_damaged_ones_are_refused() {
-        let with = |kind: &str, value: &str| KeyPair::from_private(&TypedKey { kind: kind.to_owned(), value: value.to_owned() }).map(|_| ());
+        let with = |kind: &str, value: &str| {
+            KeyPair::from_private(&TypedKey { kind: kind.to_owned(), value: value.to_owned() }).map(|_| ())
+        };
         let mut bytes = [KeyPair::from_seed([1; 32]).seed, [9; 32]].concat();
         assert_eq!(with(ED25519_PRIVATE, &STANDARD.encode(&bytes)), Err(KeyError::Mismatch));
         bytes.pop();
         assert_eq!(with(ED25519_PRIVATE, &STANDARD.encode(&bytes)), Err(KeyError::Value(ED25519_PRIVATE)));
-        assert_eq!(with("tendermint/PrivKeySecp256k1", ""), Err(KeyError::Kind("tendermint/PrivKeySecp256k1".to_owned())));
+        assert_eq!(
+            with("tendermint/PrivKeySecp256k1", ""),
+            Err(KeyError::Kind("tendermint/PrivKeySecp256k1".to_owned()))
+        );
         assert!(!format!("{:?}", KeyPair::from_seed([1; 32])).contains("0101"));
     }
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use plume_engine::{Attribute, BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, Event, IncludedTx, Status, TxResult};
+use plume_engine::{
+    Attribute, BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, Event, IncludedTx,
+    Status, TxResult,
+};
 use plume_primitives::{Gas, Height, Timestamp};
 use prost::Message;
 use serde::Deserialize;
@@ -31,7 +34,8 @@ impl CometBft {
     /// Nothing is connected yet.
     pub fn new(laddr: &str) -> Self {
         // Errors of the RPC come with a body that says more than the HTTP status.
-        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().new_agent();
+        let agent =
+            ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().new_agent();
         Self { agent, url: url_of(laddr) }
     }
 
@@ -41,11 +45,15 @@ impl CometBft {
     /// [`EngineError::Refused`] with the RPC's own error text, else [`EngineError::Unavailable`].
     pub fn call(&self, method: &str, params: Value) -> Result<Value, EngineError> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-        let mut response = self.agent.post(&self.url).header("Content-Type", "application/json").send(body).map_err(unavailable)?;
+        let mut response =
+            self.agent.post(&self.url).header("Content-Type", "application/json").send(body).map_err(unavailable)?;
         let bytes = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(unavailable)?;
-        let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| EngineError::Unavailable(format!("{method}: {error}")))?;
+        let answer: Answer =
+            serde_json::from_slice(&bytes).map_err(|error| EngineError::Unavailable(format!("{method}: {error}")))?;
         match (answer.error, answer.result) {
-            (Some(error), _) => Err(EngineError::Refused(if error.data.is_empty() { error.message } else { error.data })),
+            (Some(error), _) => {
+                Err(EngineError::Refused(if error.data.is_empty() { error.message } else { error.data }))
+            }
             (None, Some(result)) => Ok(result),
             (None, None) => Err(EngineError::Unavailable(format!("{method}: neither result nor error"))),
         }
@@ -79,7 +87,13 @@ impl Engine for CometBft {
             BroadcastMode::Async => "broadcast_tx_async",
         };
         let check: RawCheck = self.typed(method, json!({ "tx": STANDARD.encode(&tx) }))?;
-        let check = CheckOutcome { code: check.code, codespace: check.codespace, log: check.log, gas_wanted: Gas::ZERO, gas_used: Gas::ZERO };
+        let check = CheckOutcome {
+            code: check.code,
+            codespace: check.codespace,
+            log: check.log,
+            gas_wanted: Gas::ZERO,
+            gas_used: Gas::ZERO,
+        };
         Ok(BroadcastOutcome { hash: Sha256::digest(&tx).into(), check })
     }
 
@@ -96,7 +110,13 @@ impl Engine for CometBft {
         let found = match self.typed::<RawFoundBlock>("block", params) {
             Ok(found) => found,
             // Above the chain, or pruned.
-            Err(EngineError::Refused(text)) if text.contains("must be less than or equal to") || text.contains("is not available") || text.contains("must be greater than 0") => return Ok(None),
+            Err(EngineError::Refused(text))
+                if text.contains("must be less than or equal to")
+                    || text.contains("is not available")
+                    || text.contains("must be greater than 0") =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         let Some(block) = found.block else { return Ok(None) };
@@ -263,7 +283,12 @@ impl RawTx {
 
 impl RawEvent {
     fn into_engine(self) -> Event {
-        let attributes = self.attributes.unwrap_or_default().into_iter().map(|RawAttribute { key, value, index }| Attribute { key, value, index }).collect();
+        let attributes = self
+            .attributes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|RawAttribute { key, value, index }| Attribute { key, value, index })
+            .collect();
         Event { kind: self.kind, attributes }
     }
 }

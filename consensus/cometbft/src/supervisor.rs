@@ -180,8 +180,22 @@ pub fn find_binary(explicit: Option<&Path>, tools: Option<&Path>) -> Result<Path
     folders.extend(std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)));
     folders.extend(tools.map(Path::to_owned));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = folders.iter().cloned().chain(std::env::split_paths(&path)).map(|folder| folder.join(BINARY)).find(|file| file.is_file());
-    found.ok_or_else(|| missing(folders.iter().map(|folder| folder.join(BINARY).display().to_string()).chain(["PATH".to_owned()]).collect::<Vec<_>>().join(", ")))
+    let found = folders
+        .iter()
+        .cloned()
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(BINARY))
+        .find(|file| file.is_file());
+    found.ok_or_else(|| {
+        missing(
+            folders
+                .iter()
+                .map(|folder| folder.join(BINARY).display().to_string())
+                .chain(["PATH".to_owned()])
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
+    })
 }
 
 /// One thread waits for everything. It must be the thread that calls [`run`]: the kernel's
@@ -211,7 +225,12 @@ impl Asked {
     }
 }
 
-async fn supervise<E: Executor>(binary: &Path, home: &Home, server: &Server<E>, options: &SupervisorOptions) -> Result<i32, RunError> {
+async fn supervise<E: Executor>(
+    binary: &Path,
+    home: &Home,
+    server: &Server<E>,
+    options: &SupervisorOptions,
+) -> Result<i32, RunError> {
     // Before the child exists, so that no signal is missed.
     let mut asked = Asked::new(options.stop.clone())?;
     let mut fatal = server.fatal();
@@ -257,7 +276,14 @@ async fn supervise<E: Executor>(binary: &Path, home: &Home, server: &Server<E>, 
 fn spawn(binary: &Path, home: &Home, address: &ListenAddress, flags: &[String]) -> Result<Child, RunError> {
     let mut command = Command::new(binary);
     // Ours come last: the flags that win.
-    command.arg("start").args(flags).arg("--home").arg(home.root()).arg("--proxy_app").arg(address.to_string()).args(["--abci", "socket"]);
+    command
+        .arg("start")
+        .args(flags)
+        .arg("--home")
+        .arg(home.root())
+        .arg("--proxy_app")
+        .arg(address.to_string())
+        .args(["--abci", "socket"]);
     command.stdin(std::process::Stdio::null()).kill_on_drop(true);
     die_with_parent(&mut command);
     command.spawn().map_err(|source| RunError::Spawn { path: binary.to_owned(), source })
@@ -302,7 +328,9 @@ fn wait_for_orphan(home: &Home, options: &SupervisorOptions) -> Result<(), RunEr
     let started = Instant::now();
     let mut told = false;
     loop {
-        let taken = locked_database(&home.data_dir())?.or_else(|| taken_port("rpc.laddr", &rpc)).or_else(|| taken_port("p2p.laddr", &p2p));
+        let taken = locked_database(&home.data_dir())?
+            .or_else(|| taken_port("rpc.laddr", &rpc))
+            .or_else(|| taken_port("p2p.laddr", &p2p));
         let Some(what) = taken else { return Ok(()) };
         if !std::mem::replace(&mut told, true) {
             tracing::warn!(what, "waiting for a cometbft of an earlier run to end");
@@ -324,7 +352,9 @@ fn locked_database(data: &Path) -> Result<Option<String>, RunError> {
     };
     for entry in entries {
         let lock = entry?.path().join("LOCK");
-        if lock.extension().is_none() && lock.parent().and_then(Path::extension).is_some_and(|extension| extension == "db") {
+        if lock.extension().is_none()
+            && lock.parent().and_then(Path::extension).is_some_and(|extension| extension == "db")
+        {
             let Ok(file) = File::options().write(true).open(&lock) else { continue };
             // Released when `file` is dropped, at the end of this turn.
             if let Err(TryLockError::WouldBlock) = file.try_lock() {

@@ -14,11 +14,23 @@ fn validator() -> Validator {
 }
 
 fn raw_evidence() -> abci::Misbehavior {
-    abci::Misbehavior { r#type: abci::MisbehaviorType::DuplicateVote as i32, validator: Some(raw_validator()), height: 3, time: Some(RawTimestamp { seconds: 30, nanos: 1 }), total_voting_power: 40 }
+    abci::Misbehavior {
+        r#type: abci::MisbehaviorType::DuplicateVote as i32,
+        validator: Some(raw_validator()),
+        height: 3,
+        time: Some(RawTimestamp { seconds: 30, nanos: 1 }),
+        total_voting_power: 40,
+    }
 }
 
 fn evidence() -> Misbehaviour {
-    Misbehaviour { kind: MisbehaviourKind::DuplicateVote, validator: validator(), height: Height(3), time: at(30, 1), total_power: 40 }
+    Misbehaviour {
+        kind: MisbehaviourKind::DuplicateVote,
+        validator: validator(),
+        height: Height(3),
+        time: at(30, 1),
+        total_power: 40,
+    }
 }
 
 fn at(seconds: i64, nanos: u32) -> Timestamp {
@@ -28,7 +40,10 @@ fn at(seconds: i64, nanos: u32) -> Timestamp {
 fn finalize_request() -> abci::RequestFinalizeBlock {
     abci::RequestFinalizeBlock {
         txs: vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")],
-        decided_last_commit: Some(abci::CommitInfo { round: 2, votes: vec![raw_vote(BlockIdFlag::Absent), raw_vote(BlockIdFlag::Commit), raw_vote(BlockIdFlag::Nil)] }),
+        decided_last_commit: Some(abci::CommitInfo {
+            round: 2,
+            votes: vec![raw_vote(BlockIdFlag::Absent), raw_vote(BlockIdFlag::Commit), raw_vote(BlockIdFlag::Nil)],
+        }),
         misbehavior: vec![raw_evidence()],
         hash: Bytes::from_static(&[1; 32]),
         height: 9,
@@ -45,7 +60,10 @@ fn block() -> Block {
         height: Height(9),
         time: at(1_700_000_000, 5),
         txs: vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")],
-        last_commit: CommitInfo { round: 2, votes: vec![vote(VoteFlag::Absent), vote(VoteFlag::Commit), vote(VoteFlag::Nil)] },
+        last_commit: CommitInfo {
+            round: 2,
+            votes: vec![vote(VoteFlag::Absent), vote(VoteFlag::Commit), vote(VoteFlag::Nil)],
+        },
         misbehaviour: vec![evidence()],
         next_validators_hash: Bytes::from_static(&[2; 32]),
         proposer: Bytes::from_static(&[3; 20]),
@@ -78,7 +96,12 @@ fn proposal_and_decision_of_one_block_are_the_same_block() {
 #[test]
 fn prepare_has_the_room_and_the_local_commit_without_extensions() {
     let f = finalize_request();
-    let vote = abci::ExtendedVoteInfo { validator: Some(raw_validator()), vote_extension: Bytes::new(), extension_signature: Bytes::new(), block_id_flag: BlockIdFlag::Commit as i32 };
+    let vote = abci::ExtendedVoteInfo {
+        validator: Some(raw_validator()),
+        vote_extension: Bytes::new(),
+        extension_signature: Bytes::new(),
+        block_id_flag: BlockIdFlag::Commit as i32,
+    };
     let request = abci::RequestPrepareProposal {
         max_tx_bytes: 1000,
         txs: f.txs,
@@ -102,7 +125,10 @@ fn prepare_has_the_room_and_the_local_commit_without_extensions() {
         proposer: b.proposer,
     };
     assert_eq!(prepared(request.clone()), Ok(expected));
-    assert_eq!(prepared(abci::RequestPrepareProposal { max_tx_bytes: -1, ..request }).map(|p| p.max_tx_bytes), Ok(Some(0)));
+    assert_eq!(
+        prepared(abci::RequestPrepareProposal { max_tx_bytes: -1, ..request }).map(|p| p.max_tx_bytes),
+        Ok(Some(0))
+    );
 }
 
 #[test]
@@ -128,13 +154,19 @@ fn init_chain_carries_initial_height_params_and_validators() {
         time: at(8, 9),
         initial_height: Height(100),
         consensus_params: params,
-        validators: vec![ValidatorUpdate { key: ValidatorKey::Ed25519([1; 32]), power: 10 }, ValidatorUpdate { key: ValidatorKey::Secp256k1([2; 33]), power: 20 }],
+        validators: vec![
+            ValidatorUpdate { key: ValidatorKey::Ed25519([1; 32]), power: 10 },
+            ValidatorUpdate { key: ValidatorKey::Secp256k1([2; 33]), power: 20 },
+        ],
         app_state: Bytes::from_static(b"{}"),
     };
     assert_eq!(genesis(request.clone()), Ok(expected.clone()));
     let back: Vec<_> = expected.validators.into_iter().map(raw_validator_update).collect();
     assert_eq!(back, request.validators);
-    assert_eq!(genesis(abci::RequestInitChain { initial_height: 0, ..request }).map(|g| g.initial_height), Ok(Height(1)));
+    assert_eq!(
+        genesis(abci::RequestInitChain { initial_height: 0, ..request }).map(|g| g.initial_height),
+        Ok(Height(1))
+    );
 }
 
 #[test]
@@ -146,13 +178,27 @@ fn malformed_parts_are_named() {
     };
     assert_eq!(with(|r| r.height = 0), Err(Malformed::Height(0)));
     assert_eq!(with(|r| r.height = -4), Err(Malformed::Height(-4)));
-    assert_eq!(with(|r| r.time = Some(RawTimestamp { seconds: 0, nanos: -1 })), Err(Malformed::Time { seconds: 0, nanos: -1 }));
-    assert_eq!(with(|r| r.time = Some(RawTimestamp { seconds: i64::MAX, nanos: 0 })), Err(Malformed::Time { seconds: i64::MAX, nanos: 0 }));
+    assert_eq!(
+        with(|r| r.time = Some(RawTimestamp { seconds: 0, nanos: -1 })),
+        Err(Malformed::Time { seconds: 0, nanos: -1 })
+    );
+    assert_eq!(
+        with(|r| r.time = Some(RawTimestamp { seconds: i64::MAX, nanos: 0 })),
+        Err(Malformed::Time { seconds: i64::MAX, nanos: 0 })
+    );
     assert_eq!(with(|r| r.misbehavior[0].validator = None), Err(Malformed::Missing("validator of a misbehaviour")));
-    assert_eq!(with(|r| r.decided_last_commit.as_mut().expect("set above").votes[0].block_id_flag = 0), Err(Malformed::VoteFlag(0)));
-    assert_eq!(with(|r| r.decided_last_commit.as_mut().expect("set above").votes[0].block_id_flag = 9), Err(Malformed::VoteFlag(9)));
+    assert_eq!(
+        with(|r| r.decided_last_commit.as_mut().expect("set above").votes[0].block_id_flag = 0),
+        Err(Malformed::VoteFlag(0))
+    );
+    assert_eq!(
+        with(|r| r.decided_last_commit.as_mut().expect("set above").votes[0].block_id_flag = 9),
+        Err(Malformed::VoteFlag(9))
+    );
     assert_eq!(with(|r| r.time = None), Ok(()));
-    let update = |sum: Option<public_key::Sum>| validator_update(abci::ValidatorUpdate { pub_key: Some(PublicKey { sum }), power: 1 }).map(|_| ());
+    let update = |sum: Option<public_key::Sum>| {
+        validator_update(abci::ValidatorUpdate { pub_key: Some(PublicKey { sum }), power: 1 }).map(|_| ())
+    };
     assert_eq!(update(None), Err(Malformed::Missing("validator key")));
     assert_eq!(update(Some(public_key::Sum::Ed25519(vec![0; 31]))), Err(Malformed::Key));
     assert_eq!(update(Some(public_key::Sum::Secp256k1(vec![0; 32]))), Err(Malformed::Key));
@@ -170,7 +216,13 @@ fn unknown_evidence_kinds_and_check_types_are_not_errors() {
 
 #[test]
 fn outcome_keeps_every_field() {
-    let event = Event { kind: "transfer".to_owned(), attributes: vec![Attribute { key: "k".to_owned(), value: "v".to_owned(), index: true }, Attribute { key: "l".to_owned(), value: "w".to_owned(), index: false }] };
+    let event = Event {
+        kind: "transfer".to_owned(),
+        attributes: vec![
+            Attribute { key: "k".to_owned(), value: "v".to_owned(), index: true },
+            Attribute { key: "l".to_owned(), value: "w".to_owned(), index: false },
+        ],
+    };
     let raw = abci::Event {
         r#type: "transfer".to_owned(),
         attributes: vec![
@@ -205,7 +257,10 @@ fn outcome_keeps_every_field() {
             events: vec![raw],
             codespace: "sdk".to_owned(),
         }],
-        validator_updates: vec![abci::ValidatorUpdate { pub_key: Some(raw_key(&ValidatorKey::Ed25519([1; 32]))), power: 0 }],
+        validator_updates: vec![abci::ValidatorUpdate {
+            pub_key: Some(raw_key(&ValidatorKey::Ed25519([1; 32]))),
+            power: 0,
+        }],
         consensus_param_updates: Some(Default::default()),
         app_hash: Bytes::from_static(&[5; 32]),
     };
@@ -214,25 +269,76 @@ fn outcome_keeps_every_field() {
 
 #[test]
 fn answers_of_the_reader_keep_every_field() {
-    let info = Info { data: "plume".to_owned(), version: "1".to_owned(), app_version: 2, height: Height(3), app_hash: Bytes::from_static(&[4; 32]) };
-    let raw = abci::ResponseInfo { data: "plume".to_owned(), version: "1".to_owned(), app_version: 2, last_block_height: 3, last_block_app_hash: Bytes::from_static(&[4; 32]) };
+    let info = Info {
+        data: "plume".to_owned(),
+        version: "1".to_owned(),
+        app_version: 2,
+        height: Height(3),
+        app_hash: Bytes::from_static(&[4; 32]),
+    };
+    let raw = abci::ResponseInfo {
+        data: "plume".to_owned(),
+        version: "1".to_owned(),
+        app_version: 2,
+        last_block_height: 3,
+        last_block_app_hash: Bytes::from_static(&[4; 32]),
+    };
     assert_eq!(info_response(info), raw);
 
-    let check = CheckOutcome { code: 13, codespace: "sdk".to_owned(), log: "fee".to_owned(), gas_wanted: Gas(7), gas_used: Gas(8) };
-    let raw = abci::ResponseCheckTx { code: 13, codespace: "sdk".to_owned(), log: "fee".to_owned(), gas_wanted: 7, gas_used: 8, ..Default::default() };
+    let check = CheckOutcome {
+        code: 13,
+        codespace: "sdk".to_owned(),
+        log: "fee".to_owned(),
+        gas_wanted: Gas(7),
+        gas_used: Gas(8),
+    };
+    let raw = abci::ResponseCheckTx {
+        code: 13,
+        codespace: "sdk".to_owned(),
+        log: "fee".to_owned(),
+        gas_wanted: 7,
+        gas_used: 8,
+        ..Default::default()
+    };
     assert_eq!(check_response(check), raw);
 
-    let proof = vec![plume_engine::ProofOp { kind: "ics23:jmt".to_owned(), key: Bytes::from_static(b"k"), data: Bytes::from_static(b"p") }];
-    let answer = QueryAnswer { height: Height(6), key: Bytes::from_static(b"k"), value: Bytes::from_static(b"v"), proof };
+    let proof = vec![plume_engine::ProofOp {
+        kind: "ics23:jmt".to_owned(),
+        key: Bytes::from_static(b"k"),
+        data: Bytes::from_static(b"p"),
+    }];
+    let answer =
+        QueryAnswer { height: Height(6), key: Bytes::from_static(b"k"), value: Bytes::from_static(b"v"), proof };
     let ops = vec![ProofOp { r#type: "ics23:jmt".to_owned(), key: b"k".to_vec(), data: b"p".to_vec() }];
-    let raw = abci::ResponseQuery { key: Bytes::from_static(b"k"), value: Bytes::from_static(b"v"), proof_ops: Some(ProofOps { ops }), height: 6, ..Default::default() };
+    let raw = abci::ResponseQuery {
+        key: Bytes::from_static(b"k"),
+        value: Bytes::from_static(b"v"),
+        proof_ops: Some(ProofOps { ops }),
+        height: 6,
+        ..Default::default()
+    };
     assert_eq!(query_response(answer), raw);
     assert_eq!(query_response(QueryAnswer::default()).proof_ops, None);
 
-    let refusal = QueryError { codespace: "sdk".to_owned(), code: 26, grpc_code: 3, message: "m".to_owned(), log: "l".to_owned() };
-    let raw = abci::ResponseQuery { code: 26, codespace: "sdk".to_owned(), log: "l".to_owned(), height: 11, ..Default::default() };
+    let refusal = QueryError {
+        codespace: "sdk".to_owned(),
+        code: 26,
+        grpc_code: 3,
+        message: "m".to_owned(),
+        log: "l".to_owned(),
+    };
+    let raw = abci::ResponseQuery {
+        code: 26,
+        codespace: "sdk".to_owned(),
+        log: "l".to_owned(),
+        height: 11,
+        ..Default::default()
+    };
     assert_eq!(query_refusal(refusal, Height(11)), raw);
-    assert_eq!(commit_response(&Committed { height: Height(5), retain_height: Height(2) }), abci::ResponseCommit { retain_height: 2 });
+    assert_eq!(
+        commit_response(&Committed { height: Height(5), retain_height: Height(2) }),
+        abci::ResponseCommit { retain_height: 2 }
+    );
 }
 
 #[test]

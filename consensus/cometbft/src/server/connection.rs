@@ -33,8 +33,22 @@ pub(super) struct Shared<R> {
 }
 
 /// Serves one connection until its peer closes it or sends something that is not a frame.
-pub(super) async fn serve<R: Reader>(id: ConnectionId, read: impl AsyncRead + Unpin, write: impl AsyncWrite + Unpin, shared: Arc<Shared<R>>) {
-    let mut connection = Connection { id, shared, read, write, incoming: BytesMut::new(), outgoing: BytesMut::new(), greeted: false, accepted: false };
+pub(super) async fn serve<R: Reader>(
+    id: ConnectionId,
+    read: impl AsyncRead + Unpin,
+    write: impl AsyncWrite + Unpin,
+    shared: Arc<Shared<R>>,
+) {
+    let mut connection = Connection {
+        id,
+        shared,
+        read,
+        write,
+        incoming: BytesMut::new(),
+        outgoing: BytesMut::new(),
+        greeted: false,
+        accepted: false,
+    };
     tracing::debug!(connection = id, "abci connection opened");
     match connection.run().await {
         Ok(()) => tracing::debug!(connection = id, "abci connection closed"),
@@ -145,7 +159,11 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
             request::Value::Echo(request) => response::Value::Echo(abci::ResponseEcho { message: request.message }),
             request::Value::Flush(_) => response::Value::Flush(abci::ResponseFlush {}),
             request::Value::Info(_) => {
-                let info = if std::mem::replace(&mut self.greeted, true) { self.shared.reader.info() } else { self.shared.seat.info().await? };
+                let info = if std::mem::replace(&mut self.greeted, true) {
+                    self.shared.reader.info()
+                } else {
+                    self.shared.seat.info().await?
+                };
                 response::Value::Info(convert::info_response(info))
             }
             request::Value::CheckTx(request) => response::Value::CheckTx(self.check_tx(&request)),
@@ -153,7 +171,11 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
                 // A query may walk over many entries; the worker hands its other tasks on first.
                 response::Value::Query(tokio::task::block_in_place(|| self.query(&request)))
             }
-            request::Value::InitChain(_) | request::Value::PrepareProposal(_) | request::Value::ProcessProposal(_) | request::Value::FinalizeBlock(_) | request::Value::Commit(_) => {
+            request::Value::InitChain(_)
+            | request::Value::PrepareProposal(_)
+            | request::Value::ProcessProposal(_)
+            | request::Value::FinalizeBlock(_)
+            | request::Value::Commit(_) => {
                 if std::mem::take(&mut self.accepted) {
                     self.shared.seat.answered(self.id);
                 }
@@ -161,15 +183,23 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
             }
             // Snapshots are not made and not taken yet: a node joins by block sync.
             request::Value::ListSnapshots(_) => response::Value::ListSnapshots(abci::ResponseListSnapshots::default()),
-            request::Value::OfferSnapshot(_) => response::Value::OfferSnapshot(abci::ResponseOfferSnapshot { result: Offered::Reject.into() }),
-            request::Value::LoadSnapshotChunk(_) => response::Value::LoadSnapshotChunk(abci::ResponseLoadSnapshotChunk::default()),
+            request::Value::OfferSnapshot(_) => {
+                response::Value::OfferSnapshot(abci::ResponseOfferSnapshot { result: Offered::Reject.into() })
+            }
+            request::Value::LoadSnapshotChunk(_) => {
+                response::Value::LoadSnapshotChunk(abci::ResponseLoadSnapshotChunk::default())
+            }
             request::Value::ApplySnapshotChunk(_) => {
-                response::Value::ApplySnapshotChunk(abci::ResponseApplySnapshotChunk { result: Applied::Abort.into(), ..abci::ResponseApplySnapshotChunk::default() })
+                response::Value::ApplySnapshotChunk(abci::ResponseApplySnapshotChunk {
+                    result: Applied::Abort.into(),
+                    ..abci::ResponseApplySnapshotChunk::default()
+                })
             }
             // Vote extensions are off; the empty one is the only valid one.
             request::Value::ExtendVote(_) => response::Value::ExtendVote(abci::ResponseExtendVote::default()),
             request::Value::VerifyVoteExtension(request) => {
-                let status = if request.vote_extension.is_empty() { VerifyStatus::Accept } else { VerifyStatus::Reject };
+                let status =
+                    if request.vote_extension.is_empty() { VerifyStatus::Accept } else { VerifyStatus::Reject };
                 response::Value::VerifyVoteExtension(abci::ResponseVerifyVoteExtension { status: status.into() })
             }
         })
@@ -197,7 +227,13 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
         let result = answered.unwrap_or_else(|payload| {
             let message = format!("panic: {}", panic_text(&*payload));
             tracing::error!(path = request.path, message, "Query panicked");
-            Err(QueryError { codespace: "undefined".to_owned(), code: PANIC_CODE, grpc_code: 2, log: message.clone(), message })
+            Err(QueryError {
+                codespace: "undefined".to_owned(),
+                code: PANIC_CODE,
+                grpc_code: 2,
+                log: message.clone(),
+                message,
+            })
         });
         result.map_or_else(|error| convert::query_refusal(error, reader.info().height), convert::query_response)
     }
@@ -206,5 +242,11 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
 /// The SDK's answer to a query below height 0.
 fn negative_height() -> QueryError {
     const MESSAGE: &str = "cannot query with height < 0; please provide a valid height: invalid request";
-    QueryError { codespace: "sdk".to_owned(), code: 18, grpc_code: 2, message: MESSAGE.to_owned(), log: MESSAGE.to_owned() }
+    QueryError {
+        codespace: "sdk".to_owned(),
+        code: 18,
+        grpc_code: 2,
+        message: MESSAGE.to_owned(),
+        log: MESSAGE.to_owned(),
+    }
 }

@@ -97,7 +97,12 @@ impl<E: Executor> Server<E> {
     pub fn start(executor: E, address: &ListenAddress, options: ServerOptions) -> Result<Self, ServerError> {
         let reader = executor.reader();
         let (fatal_sender, fatal) = watch::channel(None);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).thread_name("abci").enable_all().build().map_err(ServerError::Threads)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("abci")
+            .enable_all()
+            .build()
+            .map_err(ServerError::Threads)?;
         let (listener, address) = {
             let _inside = runtime.enter();
             Listener::bind(address)?
@@ -166,5 +171,9 @@ impl<E: Executor> Drop for Server<E> {
 
 /// Text of a panic's payload.
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
-    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("panic without a text")
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic without a text")
 }

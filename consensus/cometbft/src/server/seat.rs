@@ -50,7 +50,11 @@ pub(super) struct SeatHandle {
 
 impl SeatHandle {
     /// Performs one consensus request after all earlier ones.
-    pub(super) async fn consensus(&self, connection: ConnectionId, request: request::Value) -> Result<response::Value, Refusal> {
+    pub(super) async fn consensus(
+        &self,
+        connection: ConnectionId,
+        request: request::Value,
+    ) -> Result<response::Value, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Consensus { connection, request: Box::new(request), reply })?;
         answer.await.unwrap_or(Err(Refusal::Stopping))
@@ -91,7 +95,10 @@ pub(super) struct Seat<E: Executor> {
 }
 
 impl<E: Executor> Seat<E> {
-    pub(super) fn spawn(executor: E, fatal: watch::Sender<Option<Fatal>>) -> std::io::Result<(SeatHandle, JoinHandle<E>)> {
+    pub(super) fn spawn(
+        executor: E,
+        fatal: watch::Sender<Option<Fatal>>,
+    ) -> std::io::Result<(SeatHandle, JoinHandle<E>)> {
         let (jobs, inbox) = mpsc::channel();
         let reader = executor.reader();
         let seat = Self { executor, reader, session: None, accepted: None, fatal };
@@ -205,7 +212,8 @@ impl<E: Executor> Seat<E> {
     fn guarded<T>(&mut self, what: &str, act: impl FnOnce(&mut E) -> Result<T, Fatal>) -> Result<T, Refusal> {
         self.healthy()?;
         let executor = &mut self.executor;
-        let result = catch_unwind(AssertUnwindSafe(|| act(executor))).unwrap_or_else(|payload| Err(Fatal::new(format!("panic: {}", panic_text(&*payload)))));
+        let result = catch_unwind(AssertUnwindSafe(|| act(executor)))
+            .unwrap_or_else(|payload| Err(Fatal::new(format!("panic: {}", panic_text(&*payload)))));
         result.map_err(|fatal| {
             let fatal = fatal.while_doing(what);
             tracing::error!(%fatal, "the state machine cannot go on; the node stops");
@@ -242,7 +250,15 @@ mod tests {
     fn prepared_transactions_are_cut_at_the_first_that_does_not_fit() {
         // Sizes in a block: 3, 12, 3.
         let txs = || vec![Bytes::from_static(b"a"), Bytes::from_static(b"0123456789"), Bytes::from_static(b"b")];
-        for (room, kept, dropped) in [(18, 3, None), (17, 2, Some(1)), (15, 2, Some(1)), (14, 1, Some(2)), (3, 1, Some(2)), (2, 0, Some(3)), (0, 0, Some(3))] {
+        for (room, kept, dropped) in [
+            (18, 3, None),
+            (17, 2, Some(1)),
+            (15, 2, Some(1)),
+            (14, 1, Some(2)),
+            (3, 1, Some(2)),
+            (2, 0, Some(3)),
+            (0, 0, Some(3)),
+        ] {
             let mut cut = txs();
             assert_eq!((fit(&mut cut, room), cut), (dropped, txs()[..kept].to_vec()), "room {room}");
         }

@@ -68,10 +68,20 @@ fn a_taken_port_is_named_and_waited_for() {
 
     let folder = temp();
     let home = Home::new(folder.path());
-    home.init(&crate::config::Config { rpc_laddr: laddr, p2p_laddr: "tcp://127.0.0.1:0".to_owned(), ..crate::config::Config::default() }).expect("writable");
+    home.init(&crate::config::Config {
+        rpc_laddr: laddr,
+        p2p_laddr: "tcp://127.0.0.1:0".to_owned(),
+        ..crate::config::Config::default()
+    })
+    .expect("writable");
     let options = SupervisorOptions { orphan_timeout: Duration::ZERO, ..SupervisorOptions::new(folder.path()) };
     let error = wait_for_orphan(&home, &options).expect_err("taken").to_string();
-    assert_eq!(error, format!("rpc.laddr {address} is still in use after 0 s; another node runs, or a process of an earlier run does not end"));
+    assert_eq!(
+        error,
+        format!(
+            "rpc.laddr {address} is still in use after 0 s; another node runs, or a process of an earlier run does not end"
+        )
+    );
     // A flag that moves the RPC elsewhere counts.
     let moved = SupervisorOptions { flags: strings(&["--rpc.laddr", "tcp://127.0.0.1:0"]), ..options.clone() };
     wait_for_orphan(&home, &moved).expect("free");
@@ -86,7 +96,14 @@ fn a_taken_port_is_named_and_waited_for() {
 
 #[test]
 fn flags_are_read_in_both_spellings_and_the_last_wins() {
-    let flags = strings(&["--moniker", "x", "--rpc.laddr=tcp://1.1.1.1:1", "--rpc.laddr", "tcp://2.2.2.2:2", "--rpc.laddrs=no"]);
+    let flags = strings(&[
+        "--moniker",
+        "x",
+        "--rpc.laddr=tcp://1.1.1.1:1",
+        "--rpc.laddr",
+        "tcp://2.2.2.2:2",
+        "--rpc.laddrs=no",
+    ]);
     assert_eq!(flag_value(&flags, "--rpc.laddr"), Some("tcp://2.2.2.2:2".to_owned()));
     assert_eq!(flag_value(&flags, "--p2p.laddr"), None);
 }

@@ -22,12 +22,24 @@ fn connect(server: &Server<Toy>) -> Client {
 }
 
 fn init() -> abci::RequestInitChain {
-    abci::RequestInitChain { time: Some(Timestamp { seconds: 1, nanos: 0 }), chain_id: "toy-1".to_owned(), app_state_bytes: Bytes::from_static(b"{\"a\":\"0\"}"), initial_height: 1, ..Default::default() }
+    abci::RequestInitChain {
+        time: Some(Timestamp { seconds: 1, nanos: 0 }),
+        chain_id: "toy-1".to_owned(),
+        app_state_bytes: Bytes::from_static(b"{\"a\":\"0\"}"),
+        initial_height: 1,
+        ..Default::default()
+    }
 }
 
 fn finalize(height: i64, txs: &[&'static [u8]]) -> abci::RequestFinalizeBlock {
     let hash = Bytes::from(vec![u8::try_from(height).expect("small heights"); 32]);
-    abci::RequestFinalizeBlock { txs: txs.iter().map(|tx| Bytes::from_static(tx)).collect(), hash, height, time: Some(Timestamp { seconds: height, nanos: 0 }), ..Default::default() }
+    abci::RequestFinalizeBlock {
+        txs: txs.iter().map(|tx| Bytes::from_static(tx)).collect(),
+        hash,
+        height,
+        time: Some(Timestamp { seconds: height, nanos: 0 }),
+        ..Default::default()
+    }
 }
 
 fn process(height: i64, txs: &[&'static [u8]]) -> abci::RequestProcessProposal {
@@ -52,7 +64,11 @@ fn an_independent_client_gets_every_answer_that_it_knows() {
     assert_eq!((info.data.as_str(), info.last_block_height, info.last_block_app_hash.len()), ("toy", 0, 0));
     let genesis = peer.init_chain(init()).expect("answered");
     assert_eq!(genesis.app_hash.len(), 32);
-    assert_eq!(peer.info(abci::RequestInfo::default()).expect("answered").last_block_height, 0, "nothing is committed yet");
+    assert_eq!(
+        peer.info(abci::RequestInfo::default()).expect("answered").last_block_height,
+        0,
+        "nothing is committed yet"
+    );
 
     let check = peer.check_tx(abci::RequestCheckTx { tx: Bytes::from_static(b"b=1"), r#type: 1 }).expect("answered");
     assert_eq!((check.code, check.gas_wanted, check.log.as_str()), (0, 10, "Recheck"));
@@ -63,10 +79,23 @@ fn an_independent_client_gets_every_answer_that_it_knows() {
     let mut block = finalize(1, &[b"b=1", b"junk"]);
     block.txs.push(Bytes::from(format!("val:{key}:7")));
     let done = peer.finalize_block(block).expect("answered");
-    assert_eq!(done.tx_results.iter().map(|r| (r.code, r.gas_used, r.data.as_ref(), r.events.len())).collect::<Vec<_>>(), [(0, 5, &b"1"[..], 1), (1, 5, b"", 0), (0, 5, b"", 0)]);
-    assert_eq!(done.validator_updates, [abci::ValidatorUpdate { pub_key: Some(PublicKey { sum: Some(public_key::Sum::Ed25519(vec![9; 32])) }), power: 7 }]);
+    assert_eq!(
+        done.tx_results.iter().map(|r| (r.code, r.gas_used, r.data.as_ref(), r.events.len())).collect::<Vec<_>>(),
+        [(0, 5, &b"1"[..], 1), (1, 5, b"", 0), (0, 5, b"", 0)]
+    );
+    assert_eq!(
+        done.validator_updates,
+        [abci::ValidatorUpdate {
+            pub_key: Some(PublicKey { sum: Some(public_key::Sum::Ed25519(vec![9; 32])) }),
+            power: 7
+        }]
+    );
     assert_eq!((done.events.len(), done.app_hash != genesis.app_hash), (1, true));
-    assert_eq!(peer.info(abci::RequestInfo::default()).expect("answered").last_block_height, 0, "finalized is not committed");
+    assert_eq!(
+        peer.info(abci::RequestInfo::default()).expect("answered").last_block_height,
+        0,
+        "finalized is not committed"
+    );
     assert_eq!(peer.commit().expect("answered").retain_height, 0);
     let info = peer.info(abci::RequestInfo::default()).expect("answered");
     assert_eq!((info.last_block_height, info.last_block_app_hash), (1, done.app_hash));
@@ -77,18 +106,38 @@ fn an_independent_client_gets_every_answer_that_it_knows() {
     let late = peer.query(query("b", 2)).expect("answered");
     assert_eq!((late.code, late.codespace.as_str(), late.log.as_str(), late.height), (26, "sdk", "invalid height", 1));
     let negative = peer.query(query("b", -1)).expect("answered");
-    assert_eq!((negative.code, negative.log.as_str()), (18, "cannot query with height < 0; please provide a valid height: invalid request"));
+    assert_eq!(
+        (negative.code, negative.log.as_str()),
+        (18, "cannot query with height < 0; please provide a valid height: invalid request")
+    );
 
     // Vote extensions and snapshots are off.
-    assert!(peer.extend_vote(abci::RequestExtendVote { height: 2, ..Default::default() }).expect("answered").vote_extension.is_empty());
+    assert!(
+        peer.extend_vote(abci::RequestExtendVote { height: 2, ..Default::default() })
+            .expect("answered")
+            .vote_extension
+            .is_empty()
+    );
     let verify = |peer: &mut tendermint_abci::Client, extension: &'static [u8]| {
-        peer.verify_vote_extension(abci::RequestVerifyVoteExtension { vote_extension: Bytes::from_static(extension), ..Default::default() }).expect("answered").status().as_str_name()
+        peer.verify_vote_extension(abci::RequestVerifyVoteExtension {
+            vote_extension: Bytes::from_static(extension),
+            ..Default::default()
+        })
+        .expect("answered")
+        .status()
+        .as_str_name()
     };
     assert_eq!((verify(&mut peer, b""), verify(&mut peer, b"x")), ("ACCEPT", "REJECT"));
     assert!(peer.list_snapshots().expect("answered").snapshots.is_empty());
-    assert_eq!(peer.offer_snapshot(abci::RequestOfferSnapshot::default()).expect("answered").result().as_str_name(), "REJECT");
+    assert_eq!(
+        peer.offer_snapshot(abci::RequestOfferSnapshot::default()).expect("answered").result().as_str_name(),
+        "REJECT"
+    );
     assert!(peer.load_snapshot_chunk(abci::RequestLoadSnapshotChunk::default()).expect("answered").chunk.is_empty());
-    assert_eq!(peer.apply_snapshot_chunk(abci::RequestApplySnapshotChunk::default()).expect("answered").result().as_str_name(), "ABORT");
+    assert_eq!(
+        peer.apply_snapshot_chunk(abci::RequestApplySnapshotChunk::default()).expect("answered").result().as_str_name(),
+        "ABORT"
+    );
     peer.flush().expect("answered");
 
     assert_eq!(shared.calls(), ["discard", "init_chain 1", "finalize 1", "commit 1"]);
@@ -101,7 +150,9 @@ fn retain_height_and_repeated_genesis_pass_through() {
     let (server, shared) = toy::serve_tcp();
     let mut client = connect(&server);
     client.init_chain(init()).expect("answered");
-    client.init_chain(abci::RequestInitChain { initial_height: 40, ..init() }).expect("accepted again while nothing is committed");
+    client
+        .init_chain(abci::RequestInitChain { initial_height: 40, ..init() })
+        .expect("accepted again while nothing is committed");
     client.finalize_block(finalize(40, &[b"b=1"])).expect("answered");
     assert_eq!(client.commit(abci::RequestCommit {}).expect("answered").retain_height, 20);
     assert_eq!(shared.calls(), ["discard", "init_chain 1", "init_chain 40", "finalize 40", "commit 40"]);
@@ -114,7 +165,8 @@ fn proposals_are_prepared_judged_and_executed_ahead() {
     client.init_chain(init()).expect("answered");
 
     let txs = ["k=0123456789", "junk", "l=0123456789", "m=0"].map(Bytes::from).to_vec();
-    let prepare = |max_tx_bytes, txs| abci::RequestPrepareProposal { max_tx_bytes, txs, height: 1, ..Default::default() };
+    let prepare =
+        |max_tx_bytes, txs| abci::RequestPrepareProposal { max_tx_bytes, txs, height: 1, ..Default::default() };
     // 14 bytes each for the pairs k and l, 5 for m.
     let prepared = client.prepare_proposal(prepare(33, txs.clone())).expect("answered").txs;
     assert_eq!(prepared, ["k=0123456789", "l=0123456789", "m=0"].map(Bytes::from));
@@ -131,7 +183,11 @@ fn proposals_are_prepared_judged_and_executed_ahead() {
     assert_eq!(done.tx_results.len(), 1);
     client.commit(abci::RequestCommit {}).expect("answered");
     let calls = shared.calls();
-    assert_eq!(calls[calls.len() - 5..], ["process 1", "process 1", "anticipate 1", "finalize 1 ahead", "commit 1"], "a rejected block is not executed");
+    assert_eq!(
+        calls[calls.len() - 5..],
+        ["process 1", "process 1", "anticipate 1", "finalize 1 ahead", "commit 1"],
+        "a rejected block is not executed"
+    );
 }
 
 #[test]
@@ -140,7 +196,14 @@ fn the_verdict_does_not_wait_for_the_execution_ahead() {
     let mut client = connect(&server);
     client.init_chain(init()).expect("answered");
     shared.gate.close();
-    assert_eq!(client.process_proposal(process(1, &[b"b=1"])).expect("answered while the executor is held").status().as_str_name(), "ACCEPT");
+    assert_eq!(
+        client
+            .process_proposal(process(1, &[b"b=1"]))
+            .expect("answered while the executor is held")
+            .status()
+            .as_str_name(),
+        "ACCEPT"
+    );
     assert_eq!(shared.calls().last().map(String::as_str), Some("process 1"));
     shared.gate.open();
     client.finalize_block(finalize(1, &[b"b=1"])).expect("answered");
@@ -159,7 +222,9 @@ fn pipelined_requests_are_answered_one_by_one_in_order() {
     }
     client.send().expect("open");
     for i in 0..2000 {
-        let Some(response::Value::CheckTx(check)) = client.receive().expect("answered") else { panic!("answer {i} is not CheckTx") };
+        let Some(response::Value::CheckTx(check)) = client.receive().expect("answered") else {
+            panic!("answer {i} is not CheckTx")
+        };
         assert_eq!(check.log, format!("no pair: junk{i}"));
         if i % 500 == 499 {
             assert!(matches!(client.receive().expect("answered"), Some(response::Value::Flush(_))));
@@ -168,7 +233,10 @@ fn pipelined_requests_are_answered_one_by_one_in_order() {
     // No Flush at the end: the idle input flushes.
     client.queue(request::Value::Echo(abci::RequestEcho { message: "last".to_owned() }));
     client.send().expect("open");
-    assert_eq!(client.receive().expect("answered"), Some(response::Value::Echo(abci::ResponseEcho { message: "last".to_owned() })));
+    assert_eq!(
+        client.receive().expect("answered"),
+        Some(response::Value::Echo(abci::ResponseEcho { message: "last".to_owned() }))
+    );
 }
 
 #[test]
@@ -178,11 +246,17 @@ fn an_answer_does_not_wait_for_the_rest_of_the_next_frame() {
     client.queue(request::Value::Echo(abci::RequestEcho { message: "one".to_owned() }));
     client.queue_raw(&[4, 0x0a]);
     client.send().expect("open");
-    assert_eq!(client.receive().expect("answered"), Some(response::Value::Echo(abci::ResponseEcho { message: "one".to_owned() })));
+    assert_eq!(
+        client.receive().expect("answered"),
+        Some(response::Value::Echo(abci::ResponseEcho { message: "one".to_owned() }))
+    );
     // Together 4, 0a 02 0a 00: an Echo without text.
     client.queue_raw(&[0x02, 0x0a, 0x00]);
     client.send().expect("open");
-    assert_eq!(client.receive().expect("answered"), Some(response::Value::Echo(abci::ResponseEcho { message: String::new() })));
+    assert_eq!(
+        client.receive().expect("answered"),
+        Some(response::Value::Echo(abci::ResponseEcho { message: String::new() }))
+    );
 }
 
 #[test]
@@ -201,7 +275,10 @@ fn four_connections_work_while_a_block_executes() {
     consensus.send().expect("open");
     for client in &mut clients {
         assert_eq!(client.query(query("b", 0)).expect("answered").value.as_ref(), b"1");
-        assert_eq!(client.check_tx(abci::RequestCheckTx { tx: Bytes::from_static(b"c=1"), r#type: 0 }).expect("answered").code, 0);
+        assert_eq!(
+            client.check_tx(abci::RequestCheckTx { tx: Bytes::from_static(b"c=1"), r#type: 0 }).expect("answered").code,
+            0
+        );
         assert_eq!(client.info(abci::RequestInfo::default()).expect("answered").last_block_height, 1);
         client.list_snapshots(abci::RequestListSnapshots {}).expect("answered");
     }
@@ -224,9 +301,15 @@ fn a_new_consensus_connection_drops_what_was_not_committed() {
     assert_eq!(again.app_hash, lost.app_hash);
     // What the old process still had in flight does not touch the new session.
     let refused = old.commit(abci::RequestCommit {}).expect_err("superseded");
-    assert!(matches!(&refused, ClientError::Exception(text) if text == "a newer connection has taken over consensus"), "{refused}");
+    assert!(
+        matches!(&refused, ClientError::Exception(text) if text == "a newer connection has taken over consensus"),
+        "{refused}"
+    );
     new.commit(abci::RequestCommit {}).expect("answered");
-    assert_eq!(shared.calls(), ["discard", "init_chain 1", "finalize 1", "commit 1", "finalize 2", "discard", "finalize 2", "commit 2"]);
+    assert_eq!(
+        shared.calls(),
+        ["discard", "init_chain 1", "finalize 1", "commit 1", "finalize 2", "discard", "finalize 2", "commit 2"]
+    );
 }
 
 #[test]
@@ -261,7 +344,9 @@ fn a_fatal_condition_ends_consensus_and_is_reported() {
 #[test]
 fn a_refused_genesis_is_fatal() {
     let (server, _) = toy::serve_tcp();
-    let error = connect(&server).init_chain(abci::RequestInitChain { app_state_bytes: Bytes::from_static(b"["), ..init() }).expect_err("not an object");
+    let error = connect(&server)
+        .init_chain(abci::RequestInitChain { app_state_bytes: Bytes::from_static(b"["), ..init() })
+        .expect_err("not an object");
     assert!(matches!(&error, ClientError::Exception(text) if text.starts_with("fatal: InitChain: ")), "{error}");
 }
 
@@ -269,10 +354,17 @@ fn a_refused_genesis_is_fatal() {
 fn a_panic_in_a_check_or_query_is_a_code_not_an_exception() {
     let (server, _) = toy::serve_tcp();
     let mut client = connect(&server);
-    let check = client.check_tx(abci::RequestCheckTx { tx: Bytes::from_static(b"panic"), r#type: 0 }).expect("answered");
-    assert_eq!((check.code, check.codespace.as_str(), check.log.contains("tripped in check")), (111_222, "undefined", true));
+    let check =
+        client.check_tx(abci::RequestCheckTx { tx: Bytes::from_static(b"panic"), r#type: 0 }).expect("answered");
+    assert_eq!(
+        (check.code, check.codespace.as_str(), check.log.contains("tripped in check")),
+        (111_222, "undefined", true)
+    );
     let found = client.query(abci::RequestQuery { path: "panic".to_owned(), ..Default::default() }).expect("answered");
-    assert_eq!((found.code, found.codespace.as_str(), found.log.contains("tripped in query")), (111_222, "undefined", true));
+    assert_eq!(
+        (found.code, found.codespace.as_str(), found.log.contains("tripped in query")),
+        (111_222, "undefined", true)
+    );
 }
 
 #[test]
@@ -300,7 +392,8 @@ fn unix_sockets_are_private_replace_dead_ones_and_respect_live_ones() {
     assert!(matches!(error, ServerError::PathTooLong { length, .. } if length > 107), "{error}");
     // A file that is not a socket is somebody's file.
     std::fs::write(&path, b"mine").expect("writable");
-    let error = Server::start(Toy::default(), &address, ServerOptions::default()).map(|_| ()).expect_err("not a socket");
+    let error =
+        Server::start(Toy::default(), &address, ServerOptions::default()).map(|_| ()).expect_err("not a socket");
     assert!(matches!(error, ServerError::Listen { .. }), "{error}");
     assert_eq!(std::fs::read(&path).expect("kept"), b"mine");
 }

@@ -31,7 +31,8 @@ const HOME_VARIABLE: &str = "PLUME_COMETBFT_TEST_HOME";
 pub fn cometbft() -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin");
     let explicit = std::env::var_os("PLUME_COMETBFT").map(PathBuf::from);
-    plume_cometbft::find_binary(explicit.as_deref(), Some(&tools)).unwrap_or_else(|error| panic!("{error}; or set PLUME_COMETBFT"))
+    plume_cometbft::find_binary(explicit.as_deref(), Some(&tools))
+        .unwrap_or_else(|error| panic!("{error}; or set PLUME_COMETBFT"))
 }
 
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -56,7 +57,12 @@ impl Node {
         let folder = tempfile::tempdir().expect("temp dir");
         let ports: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback")).collect();
         let laddr = |index: usize| format!("tcp://{}", ports[index].local_addr().expect("bound"));
-        let config = configure(Config { rpc_laddr: laddr(0), p2p_laddr: laddr(1), log_level: "error".to_owned(), ..Config::default() });
+        let config = configure(Config {
+            rpc_laddr: laddr(0),
+            p2p_laddr: laddr(1),
+            log_level: "error".to_owned(),
+            ..Config::default()
+        });
         let home = Home::new(folder.path());
         let validator = KeyPair::from_seed([1; 32]);
         home.init_with_keys(&config, &validator, &KeyPair::from_seed([2; 32])).expect("writable");
@@ -143,7 +149,11 @@ impl App {
     fn children(&self) -> Vec<Pid> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
         let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok().map(Pid::from_raw)).collect::<Vec<_>>()).collect()
+        lists
+            .flat_map(|list| {
+                list.split_whitespace().filter_map(|pid| pid.parse().ok().map(Pid::from_raw)).collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     fn signal(&self, signal: Signal) {
@@ -169,10 +179,11 @@ impl Drop for App {
 fn app_process() {
     let Some(home) = std::env::var_os(HOME_VARIABLE).map(PathBuf::from) else { return };
     let toy = Toy::on_disk(&Node::state_file(&home));
-    let code = run(toy, &SupervisorOptions { binary: Some(cometbft()), ..SupervisorOptions::new(home) }).unwrap_or_else(|error| {
-        eprintln!("{error}");
-        70
-    });
+    let code = run(toy, &SupervisorOptions { binary: Some(cometbft()), ..SupervisorOptions::new(home) })
+        .unwrap_or_else(|error| {
+            eprintln!("{error}");
+            70
+        });
     std::process::exit(code);
 }
 
@@ -188,7 +199,10 @@ fn a_chain_commits_transactions_rests_when_idle_and_stops_cleanly() {
         let running = scope.spawn(|| run(toy, &options));
 
         let set = node.commit("b=1");
-        assert_eq!((set.index, set.tx.as_ref(), set.result.code, set.result.data.as_ref()), (0, &b"b=1"[..], 0, &b"1"[..]));
+        assert_eq!(
+            (set.index, set.tx.as_ref(), set.result.code, set.result.data.as_ref()),
+            (0, &b"b=1"[..], 0, &b"1"[..])
+        );
         assert_eq!((set.result.gas_wanted.get(), set.result.gas_used.get()), (10, 5));
         assert_eq!(set.result.events[0].value("key"), Some("b"));
         assert_eq!(node.rpc.tx([7; 32]), Ok(None));
@@ -206,7 +220,11 @@ fn a_chain_commits_transactions_rests_when_idle_and_stops_cleanly() {
         let status = node.rpc.status().expect("answered");
         assert_eq!((status.chain_id.as_str(), status.catching_up), ("toy-1", false));
         // Optimistic execution was used, not only possible.
-        assert!(shared.calls().iter().any(|call| call.starts_with("finalize") && call.ends_with("ahead")), "{:?}", shared.calls());
+        assert!(
+            shared.calls().iter().any(|call| call.starts_with("finalize") && call.ends_with("ahead")),
+            "{:?}",
+            shared.calls()
+        );
 
         // An idle chain makes at most one empty block per interval.
         let quiet = node.height() + 2;
@@ -317,7 +335,9 @@ fn a_node_killed_in_whatever_way_comes_back_with_what_it_had() {
     }
     app.signal(Signal::SIGTERM);
     assert_eq!(app.wait().code(), Some(0));
-    let state: crate::toy::State = serde_json::from_slice(&std::fs::read(Node::state_file(node.folder.path())).expect("there")).expect("written by the toy");
+    let state: crate::toy::State =
+        serde_json::from_slice(&std::fs::read(Node::state_file(node.folder.path())).expect("there"))
+            .expect("written by the toy");
     assert_eq!(state.pairs.len(), all.len() + 1, "with the pair of the genesis");
 }
 
@@ -331,6 +351,9 @@ fn a_fatal_condition_stops_both_with_its_text() {
         node.commit("b=1");
         node.rpc.broadcast(Bytes::from_static(b"fatal"), BroadcastMode::Sync).expect("accepted by the check");
         let error = running.join().expect("no panic").expect_err("fatal").to_string();
-        assert!(error == "fatal: FinalizeBlock: disk is gone" || error == "fatal: executing a proposal ahead: disk is gone", "{error}");
+        assert!(
+            error == "fatal: FinalizeBlock: disk is gone" || error == "fatal: executing a proposal ahead: disk is gone",
+            "{error}"
+        );
     });
 }

@@ -30,7 +30,8 @@ fn cometbft_reads_our_keys_as_we_do() {
     home.init(&Config::default()).expect("writable");
     assert_eq!(output(folder.path(), &["show-node-id"]), home.node_id().expect("written above"));
     let key: serde_json::Value = serde_json::from_str(&output(folder.path(), &["show-validator"])).expect("JSON");
-    let ours: serde_json::Value = serde_json::from_str(&sdk_json(&home.validator_key().expect("written above"))).expect("JSON");
+    let ours: serde_json::Value =
+        serde_json::from_str(&sdk_json(&home.validator_key().expect("written above"))).expect("JSON");
     assert_eq!((&key["value"], &key["type"]), (&ours["key"], &serde_json::json!("tendermint/PubKeyEd25519")));
 }
 
@@ -49,7 +50,9 @@ fn we_read_cometbfts_home_and_write_every_setting_that_it_has() {
         let mut keys = BTreeSet::new();
         for (name, value) in table {
             match value {
-                toml::Value::Table(section) => keys.extend(section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value.type_str()))),
+                toml::Value::Table(section) => {
+                    keys.extend(section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value.type_str())))
+                }
                 value => {
                     keys.insert((name, value.type_str()));
                 }
@@ -78,7 +81,11 @@ fn init_keeps_keys_and_reset_keeps_everything_but_data() {
     std::fs::write(home.validator_state_file(), signed).expect("writable");
     home.init(&Config { moniker: "second".to_owned(), ..Config::default() }).expect("writable");
     assert_eq!(identity(), (validator.public(), node.node_id()));
-    assert_eq!(std::fs::read_to_string(home.validator_state_file()).expect("there"), signed, "what was signed is not forgotten");
+    assert_eq!(
+        std::fs::read_to_string(home.validator_state_file()).expect("there"),
+        signed,
+        "what was signed is not forgotten"
+    );
     assert!(std::fs::read_to_string(home.config_file()).expect("there").contains("moniker = \"second\""));
 
     let book = home.root().join("config/addrbook.json");
@@ -86,7 +93,10 @@ fn init_keeps_keys_and_reset_keeps_everything_but_data() {
     std::fs::create_dir(home.data_dir().join("state.db")).expect("writable");
     home.unsafe_reset_all(true).expect("writable");
     assert!(book.exists() && !home.data_dir().join("state.db").exists());
-    assert_eq!(std::fs::read_to_string(home.validator_state_file()).expect("there"), "{\n  \"height\": \"0\",\n  \"round\": 0,\n  \"step\": 0\n}");
+    assert_eq!(
+        std::fs::read_to_string(home.validator_state_file()).expect("there"),
+        "{\n  \"height\": \"0\",\n  \"round\": 0,\n  \"step\": 0\n}"
+    );
     assert_eq!(identity(), (validator.public(), node.node_id()));
     home.unsafe_reset_all(false).expect("writable");
     assert!(!book.exists());

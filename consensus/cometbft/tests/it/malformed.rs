@@ -115,11 +115,22 @@ fn impossible_values_inside_a_request_are_one_exception() {
     let mut client = connect(&server);
     let mut ask = |request| client.finalize_block(request).expect_err("impossible").to_string();
     let block = || abci::RequestFinalizeBlock { height: 1, ..Default::default() };
-    assert_eq!(ask(abci::RequestFinalizeBlock { height: 0, ..block() }), "abci exception: malformed request: height 0 is out of range");
-    assert_eq!(ask(abci::RequestFinalizeBlock { height: i64::MIN, ..block() }), "abci exception: malformed request: height -9223372036854775808 is out of range");
+    assert_eq!(
+        ask(abci::RequestFinalizeBlock { height: 0, ..block() }),
+        "abci exception: malformed request: height 0 is out of range"
+    );
+    assert_eq!(
+        ask(abci::RequestFinalizeBlock { height: i64::MIN, ..block() }),
+        "abci exception: malformed request: height -9223372036854775808 is out of range"
+    );
     let mut client = connect(&server);
     let votes = vec![abci::VoteInfo { validator: Some(abci::Validator::default()), block_id_flag: 9 }];
-    let error = client.finalize_block(abci::RequestFinalizeBlock { decided_last_commit: Some(abci::CommitInfo { round: 0, votes }), ..block() }).expect_err("impossible");
+    let error = client
+        .finalize_block(abci::RequestFinalizeBlock {
+            decided_last_commit: Some(abci::CommitInfo { round: 0, votes }),
+            ..block()
+        })
+        .expect_err("impossible");
     assert_eq!(error.to_string(), "abci exception: malformed request: vote flag 9 is unknown");
     assert_eq!(shared.calls(), ["discard", "discard"], "nothing ran, nothing is fatal");
     assert!(server.fatal().borrow().is_none());
@@ -134,7 +145,12 @@ fn damaged_streams_never_stop_the_server() {
     for value in [
         abci::request::Value::Echo(abci::RequestEcho { message: "abc".to_owned() }),
         abci::request::Value::CheckTx(abci::RequestCheckTx { tx: Bytes::from_static(b"a=1"), r#type: 0 }),
-        abci::request::Value::Query(abci::RequestQuery { data: Bytes::from_static(b"a"), path: "/p".to_owned(), height: 0, prove: true }),
+        abci::request::Value::Query(abci::RequestQuery {
+            data: Bytes::from_static(b"a"),
+            path: "/p".to_owned(),
+            height: 0,
+            prove: true,
+        }),
         abci::request::Value::Flush(abci::RequestFlush {}),
     ] {
         plume_cometbft::frame::put_frame(&abci::Request { value: Some(value) }, &mut stream);

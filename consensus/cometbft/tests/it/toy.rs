@@ -8,8 +8,9 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use plume_cometbft::{ListenAddress, Server, ServerOptions};
 use plume_engine::{
-    Block, BlockId, BlockOutcome, CheckKind, CheckOutcome, Committed, Event, Executor, Fatal, Genesis, Info, InitOutcome, Proposal, QueryAnswer, QueryError, Reader, SimulationOutcome, TxResult, ValidatorKey,
-    ValidatorUpdate, Verdict,
+    Block, BlockId, BlockOutcome, CheckKind, CheckOutcome, Committed, Event, Executor, Fatal, Genesis, Info,
+    InitOutcome, Proposal, QueryAnswer, QueryError, Reader, SimulationOutcome, TxResult, ValidatorKey, ValidatorUpdate,
+    Verdict,
 };
 use plume_primitives::{Gas, Height};
 use serde::{Deserialize, Serialize};
@@ -87,7 +88,8 @@ pub struct Toy {
 impl Toy {
     /// Keeps its state in `file`.
     pub fn on_disk(file: &Path) -> Self {
-        let committed = std::fs::read(file).map_or_else(|_| State::default(), |bytes| serde_json::from_slice(&bytes).expect("written by this test"));
+        let committed = std::fs::read(file)
+            .map_or_else(|_| State::default(), |bytes| serde_json::from_slice(&bytes).expect("written by this test"));
         let shared = Shared { committed: Mutex::new(committed), file: Some(file.to_owned()), ..Shared::default() };
         Self { shared: Arc::new(shared), ..Self::default() }
     }
@@ -103,7 +105,8 @@ impl Toy {
     fn run(&self, height: Height, txs: &[Bytes]) -> Result<(State, BlockOutcome), Fatal> {
         let mut state = self.base();
         state.height = height.get();
-        let mut outcome = BlockOutcome { events: vec![Event::new("block").with("mode", "EndBlock")], ..BlockOutcome::default() };
+        let mut outcome =
+            BlockOutcome { events: vec![Event::new("block").with("mode", "EndBlock")], ..BlockOutcome::default() };
         for tx in txs {
             let mut result = TxResult { gas_wanted: Gas(10), gas_used: Gas(5), ..TxResult::default() };
             match parse(tx) {
@@ -211,7 +214,9 @@ impl Executor for Toy {
         if let Some(file) = &self.shared.file {
             let next = file.with_extension("next");
             let bytes = serde_json::to_vec(&state).expect("strings and a number");
-            std::fs::write(&next, bytes).and_then(|()| std::fs::rename(&next, file)).map_err(|error| Fatal::new(error.to_string()))?;
+            std::fs::write(&next, bytes)
+                .and_then(|()| std::fs::rename(&next, file))
+                .map_err(|error| Fatal::new(error.to_string()))?;
         }
         self.genesis = None;
         let height = Height(state.height);
@@ -246,7 +251,13 @@ impl Reader for ToyReader {
     fn info(&self) -> Info {
         let committed = self.shared.committed.lock();
         let app_hash = if committed.height == 0 { Bytes::new() } else { committed.hash() };
-        Info { data: "toy".to_owned(), version: "0".to_owned(), app_version: 0, height: Height(committed.height), app_hash }
+        Info {
+            data: "toy".to_owned(),
+            version: "0".to_owned(),
+            app_version: 0,
+            height: Height(committed.height),
+            app_hash,
+        }
     }
 
     fn check_tx(&self, tx: &Bytes, kind: CheckKind) -> CheckOutcome {
@@ -261,11 +272,30 @@ impl Reader for ToyReader {
         assert_ne!(path, "panic", "tripped in query");
         let committed = self.shared.committed.lock();
         if height.is_some_and(|height| height.get() > committed.height) {
-            return Err(QueryError { codespace: "sdk".to_owned(), code: 26, grpc_code: 3, message: "invalid height".to_owned(), log: "invalid height".to_owned() });
+            return Err(QueryError {
+                codespace: "sdk".to_owned(),
+                code: 26,
+                grpc_code: 3,
+                message: "invalid height".to_owned(),
+                log: "invalid height".to_owned(),
+            });
         }
         let value = str::from_utf8(data).ok().and_then(|key| committed.pairs.get(key)).cloned().unwrap_or_default();
-        let proof = if prove { vec![plume_engine::ProofOp { kind: "toy".to_owned(), key: Bytes::copy_from_slice(data), data: Bytes::from_static(b"proof") }] } else { Vec::new() };
-        Ok(QueryAnswer { height: Height(committed.height.max(1)), key: Bytes::copy_from_slice(data), value: Bytes::from(value), proof })
+        let proof = if prove {
+            vec![plume_engine::ProofOp {
+                kind: "toy".to_owned(),
+                key: Bytes::copy_from_slice(data),
+                data: Bytes::from_static(b"proof"),
+            }]
+        } else {
+            Vec::new()
+        };
+        Ok(QueryAnswer {
+            height: Height(committed.height.max(1)),
+            key: Bytes::copy_from_slice(data),
+            value: Bytes::from(value),
+            proof,
+        })
     }
 
     fn simulate(&self, _: &Bytes) -> Result<SimulationOutcome, QueryError> {
