@@ -1,0 +1,8 @@
+// go mod tidy && go run . > exported.txt
+module armor
+
+go 1.23
+
+require github.com/cosmos/cosmos-sdk v0.50.15
+
+replace github.com/99designs/keyring => github.com/cosmos/keyring v1.2.0
