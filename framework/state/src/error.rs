@@ -6,7 +6,7 @@ use crate::Store;
 
 /// A failed state access.
 ///
-/// The three cases have different owners and never turn into one another: a [`Fatal`](Self::Fatal) stops the node, a
+/// The cases have different owners and never turn into one another: a [`Fatal`](Self::Fatal) stops the node, a
 /// [`Gas`](Self::Gas) is the transaction's fault, an [`Unavailable`](Self::Unavailable) is a question about a height that
 /// this node no longer holds (`sdk/26` towards clients).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum StateError {
         /// The latest committed height.
         latest: u64,
     },
+    /// A question that has no answer at any height: a key that nothing can be stored at.
+    #[error("invalid query: {0}")]
+    InvalidQuery(&'static str),
 }
 
 impl StateError {

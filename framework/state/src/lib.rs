@@ -7,19 +7,36 @@
 mod backend;
 mod changes;
 pub mod collections;
+mod commitment;
 mod derive;
+mod detached;
 mod error;
+mod hash;
 mod kv;
+mod load;
+mod memory;
 mod overlay;
+mod reader;
+mod shared;
+mod snapshot;
+mod state;
 mod store;
+mod tree;
 mod undo;
+mod values;
 
 pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, StoredCheckpoint};
 pub use changes::{ChangeSet, Write};
+pub use commitment::{APP_PROOF_OP, ProofOp, STORE_PROOF_OP, StateProof, app_proof_spec, store_proof_spec};
 pub use derive::{Derivation, DeriveFn, DerivedSink};
 pub use error::{OutOfGas, StateError, StateFault};
+pub use hash::{Hash, sha256};
 pub use kv::{Direction, KvRead, KvWrite, RangeIter, Record, StateView, bound_ref, prefix_end};
+pub use memory::MemoryBackend;
 pub use overlay::Overlay;
+pub use reader::{RamReport, StateReader, StoreRam};
+pub use snapshot::Snapshot;
+pub use state::{PrepareStats, Prepared, State, StateConfig, StateOptions};
 pub use store::{SENTINEL_KEY, SENTINEL_VALUE, Store, StoreKind};
 pub use undo::{Change, StoreDelta};
 

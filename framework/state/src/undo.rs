@@ -1,5 +1,9 @@
 //! The changes of one store in one block, packed: keys with their old values, and the new values beside them.
 
+use std::cmp::Ordering;
+use std::ops::Bound;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::Store;
@@ -10,14 +14,8 @@ use crate::Store;
 #[derive(Debug)]
 pub struct StoreDelta {
     store: Store,
-    entries: Vec<DeltaEntry>,
-}
-
-#[derive(Debug)]
-struct DeltaEntry {
-    key: Bytes,
-    old: Option<Bytes>,
-    new: Option<Bytes>,
+    undo: Arc<Undo>,
+    new: Vec<Option<Bytes>>,
 }
 
 /// One change of a [`StoreDelta`], borrowed.
@@ -32,12 +30,23 @@ pub struct Change<'a> {
 }
 
 impl StoreDelta {
-    /// Packs changes given as key, old value and new value, ascending by key (for tests of backends; the state makes its own).
+    /// A delta from its changes (tests of backends; the state makes its own).
+    ///
+    /// The caller gives them in ascending key order without duplicates.
     #[must_use]
-    pub fn from_changes(store: Store, changes: impl IntoIterator<Item = (Bytes, Option<Bytes>, Option<Bytes>)>) -> Self {
-        let entries: Vec<_> = changes.into_iter().map(|(key, old, new)| DeltaEntry { key, old, new }).collect();
-        debug_assert!(entries.windows(2).all(|pair| pair[0].key < pair[1].key), "changes are sorted");
-        Self { store, entries }
+    pub fn from_changes<'a>(store: Store, changes: impl IntoIterator<Item = Change<'a>>) -> Self {
+        let mut undo = Undo::default();
+        let mut new = Vec::new();
+        for change in changes {
+            undo.push(change.key, change.old);
+            new.push(change.new.map(Bytes::copy_from_slice));
+        }
+        Self::new(store, Arc::new(undo), new)
+    }
+
+    pub(crate) fn new(store: Store, undo: Arc<Undo>, new: Vec<Option<Bytes>>) -> Self {
+        debug_assert_eq!(undo.len(), new.len());
+        Self { store, undo, new }
     }
 
     /// The store changed.
@@ -46,20 +55,149 @@ impl StoreDelta {
         self.store
     }
 
-    /// The number of changed keys; never 0.
+    /// The number of changed keys.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.new.len()
     }
 
-    /// Always false for a delta made by the state.
+    /// True without changes; the state makes no such delta.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.new.is_empty()
+    }
+
+    /// Bytes of keys, old and new values: what a backend has to write, and what it may count for its lag.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let new: usize = self.new.iter().flatten().map(Bytes::len).sum();
+        self.undo.bytes.len().saturating_add(new)
     }
 
     /// The changes, ascending by key.
     pub fn iter(&self) -> impl Iterator<Item = Change<'_>> {
-        self.entries.iter().map(|e| Change { key: &e.key, old: e.old.as_deref(), new: e.new.as_deref() })
+        self.new.iter().enumerate().map(|(index, new)| {
+            let (key, old) = self.undo.entry(index);
+            Change { key, old, new: new.as_deref() }
+        })
+    }
+
+    pub(crate) fn undo(&self) -> &Arc<Undo> {
+        &self.undo
+    }
+
+    pub(crate) fn new_values(&self) -> &[Option<Bytes>] {
+        &self.new
+    }
+}
+
+/// Old values by key, sorted; what a reader at an earlier version sees instead of the live values.
+#[derive(Debug, Default)]
+pub(crate) struct Undo {
+    entries: Vec<Entry>,
+    /// Key and old value of each entry, one after the other.
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u64,
+    /// The old value's length, `ABSENT` for none.
+    old_len: u32,
+    key_len: u16,
+}
+
+const ABSENT: u32 = u32::MAX;
+
+impl Undo {
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        Self { entries: Vec::with_capacity(entries), bytes: Vec::with_capacity(entries.saturating_mul(48)) }
+    }
+
+    /// Appends an entry; keys come in ascending order.
+    pub(crate) fn push(&mut self, key: &[u8], old: Option<&[u8]>) {
+        debug_assert!(self.is_empty() || self.entry(self.len() - 1).0 < key, "keys ascend");
+        self.entries.push(Entry {
+            start: self.bytes.len() as u64, // usize has at most 64 bits
+            old_len: old.map_or(ABSENT, |old| u32::try_from(old.len()).expect("values are shorter than MAX_VALUE_LEN")),
+            key_len: u16::try_from(key.len()).expect("keys are shorter than MAX_KEY_LEN"),
+        });
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(old.unwrap_or_default());
+    }
+
+    /// Appends all entries of another one, whose keys come after these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let shift = self.bytes.len() as u64; // usize has at most 64 bits
+        self.entries.extend(other.entries.iter().map(|entry| Entry { start: entry.start + shift, ..*entry }));
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes of RAM held.
+    pub(crate) fn ram_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.bytes.capacity() + size_of::<Self>() + 48
+    }
+
+    pub(crate) fn entry(&self, index: usize) -> (&[u8], Option<&[u8]>) {
+        let entry = self.entries[index];
+        let start = entry.start as usize; // was a usize when stored
+        let value = start + usize::from(entry.key_len);
+        let old = (entry.old_len != ABSENT).then(|| &self.bytes[value..value + entry.old_len as usize]);
+        (&self.bytes[start..value], old)
+    }
+
+    pub(crate) fn key(&self, index: usize) -> &[u8] {
+        self.entry(index).0
+    }
+
+    /// The old value of `key`: `None` when the block did not change it, `Some(None)` when it was absent before.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let (mut low, mut high) = (0, self.entries.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let (candidate, old) = self.entry(middle);
+            match candidate.cmp(key) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(old),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    /// The indices of the entries between two bounds.
+    pub(crate) fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> std::ops::Range<usize> {
+        let before = |below: &dyn Fn(&[u8]) -> bool| {
+            let (mut low, mut high) = (0, self.entries.len());
+            while low < high {
+                let middle = low.midpoint(high);
+                if below(self.key(middle)) { low = middle + 1 } else { high = middle }
+            }
+            low
+        };
+        let first = match start {
+            Bound::Included(start) => before(&|key| key < start),
+            Bound::Excluded(start) => before(&|key| key <= start),
+            Bound::Unbounded => 0,
+        };
+        let last = match end {
+            Bound::Included(end) => before(&|key| key <= end),
+            Bound::Excluded(end) => before(&|key| key < end),
+            Bound::Unbounded => self.entries.len(),
+        };
+        first..last.max(first)
     }
 }

@@ -1,0 +1,239 @@
+//! A backend that keeps everything in memory: for tests, tools and the simplest dev chains.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::backend::{Backend, Checkpoint, CommittedBlock, Durable, StoredCheckpoint};
+use crate::kv::interval_is_empty;
+use crate::{Direction, Record, StateError, StateFault, Store};
+
+/// Values and full history in memory. Every block is "durable" at once. Cloning gives another handle to the same contents, so a
+/// test can drop a state and open it again.
+#[derive(Clone, Default)]
+pub struct MemoryBackend(Arc<Mutex<Contents>>);
+
+#[derive(Default)]
+struct Contents {
+    live: BTreeMap<&'static str, BTreeMap<Vec<u8>, Bytes>>,
+    /// All blocks since the start of history, ascending.
+    blocks: Vec<CommittedBlock>,
+    start: Option<u64>,
+    checkpoint: Option<Image>,
+}
+
+#[derive(Clone)]
+struct Image {
+    height: u64,
+    app_hash: [u8; 32],
+    sections: Vec<(String, Vec<Vec<u8>>)>,
+}
+
+impl MemoryBackend {
+    /// An empty backend.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Contents {
+    fn require(&self, height: u64) -> Result<(), StateError> {
+        let latest = self.blocks.last().map_or(0, |block| block.height);
+        match self.start {
+            Some(oldest) if oldest <= height && height <= latest => Ok(()),
+            start => Err(StateError::Unavailable { requested: height, oldest: start.unwrap_or(latest), latest }),
+        }
+    }
+
+    fn meta(block: &CommittedBlock) -> Durable {
+        Durable {
+            height: block.height,
+            app_hash: block.app_hash,
+            stores: block.stores.iter().map(|store| (store.name().to_owned(), store.is_committed())).collect(),
+        }
+    }
+
+    /// The records of a store after block `height`.
+    fn store_at(&self, store: Store, height: u64) -> BTreeMap<Vec<u8>, Bytes> {
+        let mut records = self.live.get(store.name()).cloned().unwrap_or_default();
+        for block in self.blocks.iter().rev().take_while(|block| block.height > height) {
+            for change in block.deltas.iter().filter(|delta| delta.store() == store).flat_map(|delta| delta.iter()) {
+                match change.old {
+                    Some(old) => records.insert(change.key.to_vec(), Bytes::copy_from_slice(old)),
+                    None => records.remove(change.key),
+                };
+            }
+        }
+        records
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn durable(&self) -> Result<Option<Durable>, StateError> {
+        Ok(self.0.lock().blocks.last().map(Contents::meta))
+    }
+
+    fn durable_height(&self) -> u64 {
+        self.0.lock().blocks.last().map_or(0, |block| block.height)
+    }
+
+    fn persist(&self, block: CommittedBlock) -> Result<(), StateError> {
+        let contents = &mut *self.0.lock();
+        let latest = contents.blocks.last().map_or(0, |block| block.height);
+        if block.height <= latest || block.previous_height != latest {
+            return Err(StateError::Fatal(StateFault::Backend(format!(
+                "block {} after {} given after {latest}",
+                block.height, block.previous_height
+            ))));
+        }
+        for delta in &block.deltas {
+            let records = contents.live.entry(delta.store().name()).or_default();
+            for change in delta.iter() {
+                match change.new {
+                    Some(new) => records.insert(change.key.to_vec(), Bytes::copy_from_slice(new)),
+                    None => records.remove(change.key),
+                };
+            }
+        }
+        contents.start.get_or_insert(block.height);
+        contents.blocks.push(block);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        store: Store,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let contents = self.0.lock();
+        if let Some(records) = contents.live.get(store.name())
+            && !interval_is_empty(start, end)
+        {
+            for (key, value) in records.range::<[u8], _>((start, end)) {
+                visit(key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn history_start(&self) -> Option<u64> {
+        self.0.lock().start
+    }
+
+    fn history_get(&self, store: Store, key: &[u8], height: u64) -> Result<Option<Bytes>, StateError> {
+        let contents = self.0.lock();
+        contents.require(height)?;
+        let change = contents
+            .blocks
+            .iter()
+            .filter(|block| block.height > height)
+            .flat_map(|block| block.deltas.iter().filter(|delta| delta.store() == store))
+            .find_map(|delta| delta.undo().get(key));
+        Ok(match change {
+            Some(old) => old.map(Bytes::copy_from_slice),
+            None => contents.live.get(store.name()).and_then(|records| records.get(key)).cloned(),
+        })
+    }
+
+    fn history_range(
+        &self,
+        store: Store,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+        height: u64,
+        limit: usize,
+    ) -> Result<Vec<Record>, StateError> {
+        let contents = self.0.lock();
+        contents.require(height)?;
+        if interval_is_empty(start, end) {
+            return Ok(Vec::new());
+        }
+        let records = contents.store_at(store, height);
+        let range = records.range::<[u8], _>((start, end));
+        let record = |(key, value): (&Vec<u8>, &Bytes)| (Bytes::copy_from_slice(key), value.clone());
+        Ok(match direction {
+            Direction::Ascending => range.take(limit).map(record).collect(),
+            Direction::Descending => range.rev().take(limit).map(record).collect(),
+        })
+    }
+
+    fn history_meta(&self, height: u64) -> Result<Durable, StateError> {
+        let contents = self.0.lock();
+        contents.require(height)?;
+        let block = contents.blocks.iter().rev().find(|block| block.height <= height);
+        block
+            .map(|block| Durable { height, ..Contents::meta(block) })
+            .ok_or_else(|| StateError::backend("history starts before the first block"))
+    }
+
+    fn changed_since(
+        &self,
+        store: Store,
+        height: u64,
+        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StateError>,
+    ) -> Result<bool, StateError> {
+        let contents = self.0.lock();
+        if contents.require(height).is_err() {
+            return Ok(false);
+        }
+        let keys: BTreeSet<Vec<u8>> = contents
+            .blocks
+            .iter()
+            .filter(|block| block.height > height)
+            .flat_map(|block| block.deltas.iter().filter(|delta| delta.store() == store))
+            .flat_map(|delta| delta.iter().map(|change| change.key.to_vec()))
+            .collect();
+        let live = contents.live.get(store.name());
+        for key in keys {
+            visit(&key, live.and_then(|records| records.get(&key)).map(|value| &value[..]))?;
+        }
+        Ok(true)
+    }
+
+    fn prune(&self, keep_from: u64) -> Result<(), StateError> {
+        let contents = &mut *self.0.lock();
+        let latest = contents.blocks.last().map_or(0, |block| block.height);
+        if let Some(start) = &mut contents.start {
+            *start = (*start).max(keep_from.min(latest));
+            let start = *start;
+            // The block at `start` stays for its meta data; its old values are of no more use.
+            contents.blocks.retain(|block| block.height >= start);
+        }
+        Ok(())
+    }
+
+    fn write_checkpoint(&self, checkpoint: Checkpoint<'_>) -> Result<(), StateError> {
+        let mut sections = Vec::with_capacity(checkpoint.sections.len());
+        for (name, chunks) in checkpoint.sections {
+            sections.push((name, chunks.collect::<Result<Vec<_>, _>>()?));
+        }
+        let image = Image { height: checkpoint.height, app_hash: checkpoint.app_hash, sections };
+        self.0.lock().checkpoint = Some(image);
+        Ok(())
+    }
+
+    fn read_checkpoint(&self) -> Result<Option<StoredCheckpoint>, StateError> {
+        let contents = self.0.lock();
+        let latest = contents.blocks.last().map_or(0, |block| block.height);
+        Ok(contents.checkpoint.clone().filter(|image| image.height <= latest).map(|image| StoredCheckpoint {
+            height: image.height,
+            app_hash: image.app_hash,
+            sections: image
+                .sections
+                .into_iter()
+                .map(|(name, chunks)| (name, Box::new(chunks.into_iter().map(Ok)) as crate::ChunkIter<'static>))
+                .collect(),
+        }))
+    }
+}
