@@ -1,0 +1,296 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use plume_engine::{
+    Block, BlockId, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict,
+};
+use plume_primitives::{Address, Height, Timestamp};
+use plume_state::{Backend, ChangeSet, State, StateConfig, StateError, StateView};
+
+use crate::block::{ExecutedBlock, execute_block};
+use crate::genesis;
+use crate::machine::{Machine, Rules};
+use crate::modules::{Catalogue, plume_modules};
+use crate::reader::{ChainReader, Shared};
+use crate::records;
+use crate::tip::Tip;
+use crate::tx::{Prepared, prepare_all};
+use crate::{ChainConfig, consensus, proposal};
+
+/// Blocks that may wait, executed or judged, for a decision at one height; more are computed again when decided.
+const MAX_WAITING: usize = 4;
+/// Blocks between two orders to forget old history.
+const PRUNE_EVERY: u64 = 100;
+
+/// The state machine: modules, state, and what is waiting for a decision. Implements [`Executor`].
+pub struct Chain {
+    shared: Arc<Shared>,
+    state: State,
+    /// The writes of genesis until the first block is committed with them.
+    genesis: Option<ChangeSet>,
+    /// Transactions of proposals at the next height, decoded and verified when they were judged.
+    judged: BTreeMap<BlockId, Vec<Prepared>>,
+    /// Proposals at the next height, executed before their decision.
+    ahead: BTreeMap<BlockId, Decided>,
+    /// The block that was finalized last and is not committed yet.
+    decided: Option<Decided>,
+}
+
+/// An executed block, ready to be committed.
+struct Decided {
+    height: Height,
+    time: Timestamp,
+    outcome: BlockOutcome,
+    prepared: plume_state::Prepared,
+    senders: BTreeSet<Address>,
+    checks_changed: bool,
+}
+
+impl Chain {
+    /// Opens the chain on `backend`, at the last durable height.
+    ///
+    /// # Errors
+    /// A database that is damaged, foreign or newer than this binary; modules that collide.
+    pub fn open(config: ChainConfig, backend: Arc<dyn Backend>) -> Result<Self, Fatal> {
+        Self::open_with(config, backend, plume_modules())
+    }
+
+    /// Opens a chain of other modules than [`plume_modules`].
+    ///
+    /// # Errors
+    /// As [`Chain::open`].
+    pub fn open_with(config: ChainConfig, backend: Arc<dyn Backend>, catalogue: Catalogue) -> Result<Self, Fatal> {
+        let machine = catalogue.build(config)?;
+        let stores = StateConfig {
+            stores: machine.modules.stores().to_vec(),
+            derivations: machine.modules.derivations(),
+            options: machine.config.state.clone(),
+        };
+        let state = State::open(stores, backend).map_err(fatal)?;
+        let tip = Arc::new(committed_tip(&state)?);
+        let shared = Arc::new(Shared::new(machine, state.reader(), tip));
+        Ok(Self { shared, state, genesis: None, judged: BTreeMap::new(), ahead: BTreeMap::new(), decided: None })
+    }
+
+    fn machine(&self) -> &Machine {
+        &self.shared.machine
+    }
+
+    /// The constants of the chain.
+    fn rules(&self) -> Result<Arc<Rules>, Fatal> {
+        self.shared.tip().rules.clone().ok_or_else(|| Fatal::new("a block came before the genesis document"))
+    }
+
+    /// The state on which the next block is executed.
+    fn base(&self) -> Arc<dyn StateView> {
+        self.shared.tip().state.clone()
+    }
+
+    fn require_next(&self, height: Height) -> Result<(), Fatal> {
+        let expected = self.shared.tip().next_height();
+        if height == expected {
+            return Ok(());
+        }
+        Err(Fatal::new(format!("block {height} came where block {expected} was expected")))
+    }
+
+    /// The transactions of a block, ready to be executed.
+    fn prepare_txs(&mut self, hash: &BlockId, txs: &[Bytes]) -> Result<Vec<Prepared>, Fatal> {
+        match self.judged.remove(hash).filter(|prepared| !hash.is_empty() && prepared.len() == txs.len()) {
+            Some(prepared) => Ok(prepared),
+            None => prepare_all(self.machine(), self.rules()?.as_ref(), &self.base(), txs),
+        }
+    }
+
+    /// Executes a block on the committed state; nothing of it becomes visible.
+    fn execute(&mut self, block: &Block) -> Result<Decided, Fatal> {
+        self.require_next(block.height)?;
+        let prepared = self.prepare_txs(&block.hash, &block.txs)?;
+        let (rules, base) = (self.rules()?, self.base());
+        let executed = execute_block(self.machine(), &rules, &base, block, &prepared, None)?;
+        let ExecutedBlock { results, events, validator_updates, consensus_params, changes, senders, checks_changed } =
+            executed;
+        let prepared = self.state.prepare(&self.on_genesis(changes)).map_err(fatal)?;
+        let outcome = BlockOutcome {
+            app_hash: Bytes::copy_from_slice(&prepared.app_hash()),
+            tx_results: results,
+            events,
+            validator_updates,
+            consensus_params,
+        };
+        Ok(Decided { height: block.height, time: block.time, outcome, prepared, senders, checks_changed })
+    }
+
+    /// The first block is committed together with genesis.
+    fn on_genesis(&self, changes: ChangeSet) -> ChangeSet {
+        let Some(genesis) = &self.genesis else { return changes };
+        let writes = [genesis, &changes].into_iter().flat_map(|changes| {
+            changes.stores().flat_map(|(store, writes)| {
+                writes.iter().map(move |(key, value)| (store, key.clone(), value.clone()))
+            })
+        });
+        ChangeSet::from_writes(writes)
+    }
+
+    fn forget_proposals(&mut self) {
+        self.judged.clear();
+        self.ahead.clear();
+    }
+
+    /// Moves the tip to a new state: first the check state, then what queries see.
+    fn publish(&self, tip: Tip, touched: Option<BTreeSet<Address>>) {
+        self.shared.publish(Arc::new(tip), touched);
+    }
+}
+
+impl Executor for Chain {
+    type Reader = ChainReader;
+
+    fn init_chain(&mut self, genesis: Genesis) -> Result<InitOutcome, Fatal> {
+        if self.shared.tip().height != Height::ZERO {
+            let height = self.shared.tip().height;
+            return Err(Fatal::new(format!("genesis came to a chain that is at height {height}")));
+        }
+        self.discard_uncommitted();
+        let empty = committed_tip(&self.state)?;
+        let built = genesis::build(self.machine(), empty.state.clone(), &genesis)?;
+        let changes = built.overlay.changes();
+        let app_hash = self.state.prepare(&changes).map_err(fatal)?.app_hash();
+        let outcome = InitOutcome {
+            app_hash: Bytes::copy_from_slice(&app_hash),
+            validators: built.validators,
+            consensus_params: Some(built.consensus_params.clone()),
+        };
+        let tip = Tip {
+            initial_height: genesis.initial_height,
+            time: genesis.time,
+            max_gas: consensus::max_gas(&built.consensus_params),
+            app_version: consensus::app_version(&built.consensus_params),
+            rules: Some(Arc::new(built.rules)),
+            state: Arc::new(built.overlay),
+            ..empty
+        };
+        self.genesis = Some(changes);
+        self.publish(tip, None);
+        Ok(outcome)
+    }
+
+    fn prepare(&mut self, proposal: Proposal) -> Result<Vec<Bytes>, Fatal> {
+        proposal::choose(self.machine(), self.rules()?.as_ref(), &self.base(), proposal)
+    }
+
+    fn process(&mut self, proposal: &Proposal) -> Result<Verdict, Fatal> {
+        let (rules, base) = (self.rules()?, self.base());
+        let expected = self.shared.tip().next_height();
+        if proposal.height != expected {
+            let height = proposal.height;
+            return Ok(Verdict::Reject(format!("block {height} proposed where block {expected} was expected")));
+        }
+        let prepared = prepare_all(self.machine(), &rules, &base, &proposal.txs)?;
+        let verdict = proposal::judge(self.machine(), &rules, &base, proposal, &prepared)?;
+        if verdict == Verdict::Accept && !proposal.hash.is_empty() {
+            if self.judged.len() >= MAX_WAITING {
+                self.judged.clear();
+            }
+            self.judged.insert(proposal.hash.clone(), prepared);
+        }
+        Ok(verdict)
+    }
+
+    fn anticipate(&mut self, proposal: &Proposal) -> Result<(), Fatal> {
+        let waits = proposal.hash.is_empty()
+            || self.ahead.contains_key(&proposal.hash)
+            || self.ahead.len() >= MAX_WAITING
+            || proposal.height != self.shared.tip().next_height();
+        if !waits {
+            let decided = self.execute(&Block::from(proposal))?;
+            self.ahead.insert(proposal.hash.clone(), decided);
+        }
+        Ok(())
+    }
+
+    fn finalize(&mut self, block: &Block) -> Result<BlockOutcome, Fatal> {
+        self.require_next(block.height)?;
+        let decided = match self.ahead.remove(&block.hash).filter(|_| !block.hash.is_empty()) {
+            Some(decided) => decided,
+            None => self.execute(block)?,
+        };
+        self.forget_proposals();
+        let outcome = decided.outcome.clone();
+        self.decided = Some(decided);
+        Ok(outcome)
+    }
+
+    fn commit(&mut self) -> Result<Committed, Fatal> {
+        let decided = self.decided.take().ok_or_else(|| Fatal::new("commit came without a finalized block"))?;
+        let Decided { height, time, outcome, prepared, senders, checks_changed } = decided;
+        self.state.commit(prepared, height.get()).map_err(fatal)?;
+        self.genesis = None;
+        let before = self.shared.tip();
+        let params = outcome.consensus_params.as_ref();
+        let tip = Tip {
+            height,
+            app_hash: outcome.app_hash,
+            initial_height: before.initial_height,
+            time,
+            max_gas: params.map_or(before.max_gas, consensus::max_gas),
+            app_version: params.map_or(before.app_version, consensus::app_version),
+            rules: before.rules.clone(),
+            state: Arc::new(self.state.latest()),
+        };
+        self.publish(tip, (!checks_changed).then_some(senders));
+        let config = &self.machine().config;
+        let keep = config.history_blocks;
+        if keep > 0 && height.get().checked_rem(PRUNE_EVERY) == Some(0) {
+            self.state.backend().prune(height.get().saturating_sub(keep)).map_err(fatal)?;
+        }
+        let retain_height = match config.min_retain_blocks {
+            0 => 0,
+            // # Consensus
+            // Never above what is durable: the engine replays from there after a crash.
+            blocks => height.get().saturating_sub(blocks).min(self.state.backend().durable_height()),
+        };
+        Ok(Committed { height, retain_height: Height(retain_height) })
+    }
+
+    fn discard_uncommitted(&mut self) {
+        self.forget_proposals();
+        self.decided = None;
+    }
+
+    fn drain(&mut self) -> Result<(), Fatal> {
+        self.state.flush().map_err(fatal)
+    }
+
+    fn reader(&self) -> ChainReader {
+        ChainReader::new(self.shared.clone())
+    }
+}
+
+/// The tip that the committed state shows.
+fn committed_tip(state: &State) -> Result<Tip, Fatal> {
+    let view: Arc<dyn StateView> = Arc::new(state.latest());
+    let height = Height(state.height());
+    let origin = records::origin(view.as_ref())?;
+    let params = consensus::params(view.as_ref())?;
+    let app_hash = if height == Height::ZERO { Bytes::new() } else { Bytes::copy_from_slice(&state.app_hash()) };
+    let rules = match &origin {
+        None => None,
+        Some(origin) => Some(Arc::new(genesis::rules(&origin.chain_id, view.as_ref())?)),
+    };
+    Ok(Tip {
+        height,
+        app_hash,
+        initial_height: origin.map_or(Height(1), |origin| origin.initial_height),
+        time: records::time(view.as_ref())?,
+        max_gas: consensus::max_gas(&params),
+        app_version: consensus::app_version(&params),
+        rules,
+        state: view,
+    })
+}
+
+pub(crate) fn fatal(e: StateError) -> Fatal {
+    Fatal::new(e.to_string())
+}

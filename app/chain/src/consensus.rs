@@ -1,0 +1,22 @@
+//! The consensus parameters as the chain itself uses them.
+
+use plume_consensus_params as module;
+use plume_engine::{ConsensusParams, Fatal};
+use plume_state::KvRead;
+
+/// The parameters in `state`; empty ones before genesis.
+pub(crate) fn params(state: &(impl KvRead + ?Sized)) -> Result<ConsensusParams, Fatal> {
+    let params = module::params(state).map_err(|e| Fatal::new(format!("consensus parameters: {e}")))?;
+    Ok(params.unwrap_or_default())
+}
+
+/// Gas limit of a block; `None` for no limit, which CometBFT writes as -1 and 0.
+pub(crate) fn max_gas(params: &ConsensusParams) -> Option<u64> {
+    let max = params.block.as_ref()?.max_gas;
+    u64::try_from(max).ok().filter(|max| *max > 0)
+}
+
+/// Version of the state machine in block headers.
+pub(crate) fn app_version(params: &ConsensusParams) -> u64 {
+    params.version.as_ref().map_or(0, |version| version.app)
+}

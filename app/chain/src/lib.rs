@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
+        clippy::float_arithmetic,
+        clippy::unwrap_used,
+        clippy::panic
+    )
+)]
+
+mod block;
+mod chain;
+mod check;
+mod config;
+mod consensus;
+mod export;
+mod genesis;
+mod machine;
+mod modules;
+mod proposal;
+mod query;
+mod reader;
+mod records;
+mod simulate;
+mod tip;
+mod tx;
+
+pub use chain::Chain;
+pub use config::ChainConfig;
+pub use export::Export;
+pub use modules::{Catalogue, plume_modules, plume_modules_with, stores};
+pub use reader::ChainReader;

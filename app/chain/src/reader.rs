@@ -1,0 +1,189 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use plume_engine::{
+    Block, BlockOutcome, CheckKind, CheckOutcome, Engine, Fatal, Info, QueryAnswer, QueryError, Reader,
+    SimulationOutcome,
+};
+use plume_kit::{Observer, ReadCtx};
+use plume_primitives::{Address, Height};
+use plume_state::{StateError, StateReader, StateView};
+
+use crate::block::execute_block;
+use crate::check::{CheckState, View, check_tx};
+use crate::export::{self, Export};
+use crate::machine::Machine;
+use crate::tip::Tip;
+use crate::{query, records, simulate, tx};
+
+/// What the executor and its readers share.
+pub(crate) struct Shared {
+    pub machine: Machine,
+    pub state: StateReader,
+    tip: RwLock<Arc<Tip>>,
+    check: Mutex<CheckState>,
+    engine: OnceLock<Arc<dyn Engine>>,
+}
+
+impl Shared {
+    pub fn new(machine: Machine, state: StateReader, tip: Arc<Tip>) -> Self {
+        let check = Mutex::new(CheckState::new(tip.clone()));
+        Self { machine, state, tip: RwLock::new(tip), check, engine: OnceLock::new() }
+    }
+
+    /// Where the chain stands.
+    pub fn tip(&self) -> Arc<Tip> {
+        self.tip.read().clone()
+    }
+
+    /// Makes `tip` what readers see. The check state is reset first, so that whoever sees the new height checks
+    /// transactions on it.
+    pub fn publish(&self, tip: Arc<Tip>, touched: Option<BTreeSet<Address>>) {
+        self.check.lock().reset(tip.clone(), touched);
+        *self.tip.write() = tip;
+    }
+
+    /// The check state now.
+    pub fn check_view(&self) -> View {
+        self.check.lock().view()
+    }
+
+    /// The consensus engine, once the node has made it known.
+    pub fn engine(&self) -> Option<&Arc<dyn Engine>> {
+        self.engine.get()
+    }
+}
+
+/// Concurrent access to the chain: checks, queries, simulation. Implements [`Reader`].
+#[derive(Clone)]
+pub struct ChainReader {
+    shared: Arc<Shared>,
+}
+
+impl ChainReader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Makes the consensus engine known, which looks up transactions for `Service/GetTx`. Only the first call counts;
+    /// gives whether this one did.
+    pub fn set_engine(&self, engine: Arc<dyn Engine>) -> bool {
+        self.shared.engine.set(engine).is_ok()
+    }
+
+    /// How many signatures were really verified since the process started.
+    pub fn verifications(&self) -> u64 {
+        self.shared.machine.verified.verifications()
+    }
+
+    /// Full gRPC paths of every query that this chain answers.
+    pub fn query_paths(&self) -> Vec<&'static str> {
+        let mut paths: Vec<&'static str> = self.shared.machine.modules.queries().paths().collect();
+        paths.extend([query::SIMULATE, query::GET_TX]);
+        paths.sort_unstable();
+        paths
+    }
+
+    /// The chain's id and the prefix of its addresses; `None` before genesis.
+    pub fn chain_info(&self) -> Option<plume_kit::ChainInfo> {
+        self.shared.tip().rules.as_ref().map(|rules| rules.chain.clone())
+    }
+
+    /// The committed state after `height` (the last one when `None`), with its height.
+    ///
+    /// # Errors
+    /// `sdk/26` for a height that is pruned or not there yet.
+    pub fn state_at(&self, height: Option<Height>) -> Result<ReadCtx, QueryError> {
+        query::read_ctx(&self.shared, height)
+    }
+
+    /// The genesis document that continues this chain after `height` (the last one when `None`).
+    ///
+    /// # Errors
+    /// A height that is not available; state that cannot be read.
+    pub fn export(&self, height: Option<Height>) -> Result<Export, Fatal> {
+        let ctx = self.state_at(height).map_err(|e| Fatal::new(e.log))?;
+        export::export(&self.shared.machine, &ctx)
+    }
+
+    /// Checks every module's invariants on the state after `height` (the last one when `None`).
+    ///
+    /// # Errors
+    /// The first broken invariant; a height that is not available.
+    pub fn verify_state(&self, height: Option<Height>) -> Result<(), Fatal> {
+        let ctx = self.state_at(height).map_err(|e| Fatal::new(e.log))?;
+        self.shared.machine.modules.invariants(&ctx)
+    }
+
+    /// Executes a committed block again on the state below it, with `observer` watching. Nothing is kept, and the
+    /// outcome's `app_hash` stays empty: a past state has no tree to hash.
+    ///
+    /// # Errors
+    /// A block whose previous height is not available (the first block always), or that was not committed yet.
+    pub fn execute_again(&self, block: &Block, observer: &dyn Observer) -> Result<BlockOutcome, Fatal> {
+        let tip = self.shared.tip();
+        let rules = tip.rules.as_ref().ok_or_else(|| Fatal::new("the chain has no genesis yet"))?;
+        let below = block.height.previous().filter(|_| block.height > tip.initial_height && block.height <= tip.height);
+        let below = below.ok_or_else(|| {
+            let (first, last) = (tip.initial_height, tip.height);
+            Fatal::new(format!("block {} cannot be executed again: it must come after {first} and not after {last}", block.height))
+        })?;
+        let base = self.shared.state_at(below).map_err(|e| Fatal::new(e.to_string()))?;
+        let machine = &self.shared.machine;
+        let prepared = tx::prepare_all(machine, rules, &base, &block.txs)?;
+        let executed = execute_block(machine, rules, &base, block, &prepared, Some(observer))?;
+        Ok(BlockOutcome {
+            app_hash: Bytes::new(),
+            tx_results: executed.results,
+            events: executed.events,
+            validator_updates: executed.validator_updates,
+            consensus_params: executed.consensus_params,
+        })
+    }
+}
+
+impl Shared {
+    /// The state after a committed height.
+    pub fn state_at(&self, height: Height) -> Result<Arc<dyn StateView>, StateError> {
+        Ok(Arc::new(self.state.at(height.get())?))
+    }
+
+    /// Time of the block whose state `view` is.
+    pub fn time_of(view: &dyn StateView) -> Result<plume_primitives::Timestamp, Fatal> {
+        records::time(view)
+    }
+}
+
+impl Reader for ChainReader {
+    fn info(&self) -> Info {
+        let tip = self.shared.tip();
+        let config = &self.shared.machine.config;
+        Info {
+            data: config.name.clone(),
+            version: config.version.clone(),
+            app_version: tip.app_version,
+            height: tip.height,
+            app_hash: tip.app_hash.clone(),
+        }
+    }
+
+    fn check_tx(&self, tx: &Bytes, kind: CheckKind) -> CheckOutcome {
+        check_tx(&self.shared.machine, &self.shared.check, tx, kind)
+    }
+
+    fn query(
+        &self,
+        path: &str,
+        data: &[u8],
+        height: Option<Height>,
+        prove: bool,
+    ) -> Result<QueryAnswer, QueryError> {
+        query::answer(&self.shared, path, data, height, prove)
+    }
+
+    fn simulate(&self, tx: &Bytes) -> Result<SimulationOutcome, QueryError> {
+        simulate::simulate(&self.shared, tx).map_err(|failed| failed.into_error())
+    }
+}

@@ -1,0 +1,10 @@
+//! One transaction: decoding, signatures, the checks before its messages, its execution.
+
+mod ante;
+mod decode;
+mod execute;
+mod fee;
+mod signatures;
+
+pub(crate) use execute::{Mode, Transactions, contain, run_ante, run_tx};
+pub(crate) use signatures::{Prepared, prepare_all, prepare_one};

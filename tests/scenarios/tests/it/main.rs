@@ -1,0 +1,5 @@
+//! Scenarios across the modules; `README.md` lists them.
+
+mod support;
+
+mod transfers;
