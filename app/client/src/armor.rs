@@ -31,7 +31,9 @@ pub enum ArmorError {
     #[error("the armored text has no valid header {0:?}")]
     Header(&'static str),
     /// Encrypted in a way that is not supported.
-    #[error("unsupported key derivation {0:?}: export the key again with an SDK of version 0.50 or later, which uses argon2")]
+    #[error(
+        "unsupported key derivation {0:?}: export the key again with an SDK of version 0.50 or later, which uses argon2"
+    )]
     Kdf(String),
     /// A key that is not secp256k1.
     #[error("unsupported kind of key {0:?}: only secp256k1")]
@@ -58,7 +60,8 @@ pub fn encrypt_private_key(key: &PrivateKey, passphrase: &str) -> Result<String,
     let sealed = cipher(passphrase, &salt)
         .encrypt(&Nonce::default(), amino.as_slice())
         .expect("37 bytes are within the cipher's limit");
-    let mut text = format!("-----BEGIN {BLOCK}-----\nkdf: argon2\nsalt: {}\ntype: secp256k1\n\n", hex::encode_upper(salt));
+    let mut text =
+        format!("-----BEGIN {BLOCK}-----\nkdf: argon2\nsalt: {}\ntype: secp256k1\n\n", hex::encode_upper(salt));
     let body = BASE64_STANDARD.encode(&sealed);
     for line in body.as_bytes().chunks(64) {
         text.push_str(std::str::from_utf8(line).expect("base64 is ASCII"));
@@ -111,8 +114,11 @@ fn cipher(passphrase: &str, salt: &[u8]) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new(Key::from_slice(key.as_slice()))
 }
 
+/// Header lines as name and value.
+type Headers<'a> = Vec<(&'a str, &'a str)>;
+
 /// Headers and content of the armor (RFC 4880 §6.2).
-fn dearmor(text: &str) -> Result<(Vec<(&str, &str)>, Vec<u8>), ArmorError> {
+fn dearmor(text: &str) -> Result<(Headers<'_>, Vec<u8>), ArmorError> {
     let begin = format!("-----BEGIN {BLOCK}-----");
     let end = format!("-----END {BLOCK}-----");
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin).skip(1);

@@ -19,6 +19,6 @@ pub use rpc::{
 };
 pub use tx::{
     SignMode, Signer, TxDraft, TxError, combine_multisig, decode_tx, descriptors_from_json, descriptors_to_json,
-    encode_tx, require_valid, required_signers, sign, sign_as_multisig_member, sign_bytes, simulate_request, tx_from_json,
-    tx_hash, tx_to_json,
+    encode_tx, require_valid, required_signers, sign, sign_as_multisig_member, sign_bytes, simulate_request,
+    tx_from_json, tx_hash, tx_to_json,
 };

@@ -1,5 +1,10 @@
 //! Prints what one verification costs, single, in batches and on all cores:
 //! `cargo run --release -p plume-crypto --example verification_cost [signatures]`.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a measurement needs a clock, an argument and a quotient for display"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -46,7 +51,9 @@ fn main() {
     measure("secp256k1 verify_all, all cores", count, || verify_all(&ecdsa).into_iter().all(|valid| valid));
     measure("ed25519 verify_all, all cores", count, || verify_all(&eddsa).into_iter().all(|valid| valid));
     let cache = VerifyCache::new(1 << 20);
-    measure("secp256k1 first time through the cache", count, || cache.verify_all(&ecdsa).into_iter().all(|valid| valid));
+    measure("secp256k1 first time through the cache", count, || {
+        cache.verify_all(&ecdsa).into_iter().all(|valid| valid)
+    });
     measure("secp256k1 found in the cache, one core", count, || ecdsa.iter().all(|job| cache.verify(job)));
 }
 

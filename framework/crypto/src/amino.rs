@@ -36,6 +36,7 @@ pub(crate) fn encode(key: &PublicKey, out: &mut Vec<u8>) {
 }
 
 /// Reads one key off the front of `input`; `None` if it is not one of the three kinds, well formed.
+#[expect(clippy::disallowed_methods, reason = "what is not a key is `None`; no storage error can be hidden")]
 pub(crate) fn decode(mut input: &[u8], depth: usize) -> Option<PublicKey> {
     if let Some(bytes) = input.strip_prefix(&SECP256K1) {
         return Some(PublicKey::Secp256k1(bytes.try_into().ok()?));

@@ -33,6 +33,9 @@ const SECP256K1_CHUNK: usize = 8;
 /// Ed25519 batches gain little above this size, so smaller ones would only idle the other cores.
 const ED25519_MIN_BATCH: usize = 32;
 
+/// What one core does at a time: jobs of one scheme, each with its index.
+type Task<'a> = (&'static dyn SignatureScheme, &'a [(usize, &'a Job)]);
+
 /// Verdicts on `jobs` in their order, computed on all cores, Ed25519 in batches.
 ///
 /// The order and number of threads never show in the result: each verdict depends on its job alone.
@@ -61,8 +64,9 @@ pub(crate) fn verify_where(jobs: &[Job], wanted: impl Fn(usize) -> bool) -> Vec<
     if ecdsa.len().saturating_add(eddsa.len()) <= 2 {
         return ecdsa.into_iter().chain(eddsa).map(|(index, job)| (index, job.verify())).collect();
     }
-    let batch = eddsa.len().div_ceil(rayon::current_num_threads().max(1)).clamp(ED25519_MIN_BATCH, Ed25519.batch_size());
-    let tasks: Vec<(&dyn SignatureScheme, &[(usize, &Job)])> = ecdsa
+    let batch =
+        eddsa.len().div_ceil(rayon::current_num_threads().max(1)).clamp(ED25519_MIN_BATCH, Ed25519.batch_size());
+    let tasks: Vec<Task<'_>> = ecdsa
         .chunks(SECP256K1_CHUNK)
         .map(|chunk| (&Secp256k1 as &dyn SignatureScheme, chunk))
         .chain(eddsa.chunks(batch).map(|chunk| (&Ed25519 as &dyn SignatureScheme, chunk)))

@@ -54,10 +54,7 @@ impl BitArray {
     /// The protobuf form.
     pub fn to_proto(&self) -> CompactBitArray {
         let extra = self.bits & 7;
-        CompactBitArray {
-            extra_bits_stored: u32::try_from(extra).expect("three bits fit"),
-            elems: self.elems.clone(),
-        }
+        CompactBitArray { extra_bits_stored: u32::try_from(extra).expect("three bits fit"), elems: self.elems.clone() }
     }
 
     /// Number of bits, set or not.

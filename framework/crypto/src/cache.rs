@@ -66,7 +66,8 @@ impl VerifyCache {
         let fresh = verify_where(jobs, |index| verdicts.get(index) == Some(&false));
         self.verifications.fetch_add(u64::try_from(fresh.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
         for (index, valid) in fresh {
-            if let (true, Some(fingerprint), Some(verdict)) = (valid, fingerprints.get(index), verdicts.get_mut(index)) {
+            if let (true, Some(fingerprint), Some(verdict)) = (valid, fingerprints.get(index), verdicts.get_mut(index))
+            {
                 self.insert(*fingerprint);
                 *verdict = true;
             }

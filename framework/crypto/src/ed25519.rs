@@ -27,7 +27,8 @@ impl SignatureScheme for Ed25519 {
     }
 
     fn verify(&self, item: Item<'_>) -> bool {
-        let (Ok(key), Ok(signature)) = (VerificationKey::try_from(item.key), Signature::try_from(item.signature)) else {
+        let (Ok(key), Ok(signature)) = (VerificationKey::try_from(item.key), Signature::try_from(item.signature))
+        else {
             return false;
         };
         key.verify(&signature, item.message).is_ok()

@@ -138,11 +138,11 @@ impl PublicKey {
             }
             type_urls::MULTISIG => {
                 let key = multisig::LegacyAminoPubKey::decode(any.value.as_slice()).map_err(malformed)?;
-                let keys = key
-                    .public_keys
-                    .iter()
-                    .map(|inner| Self::from_any_at(inner, depth, seen))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let keys = key.public_keys.iter().map(|inner| Self::from_any_at(inner, depth, seen)).collect::<Result<
+                    Vec<_>,
+                    _,
+                >>(
+                )?;
                 Self::multisig(key.threshold, keys)
             }
             _ => Err(PublicKeyError::UnknownType(any.type_url.clone())),

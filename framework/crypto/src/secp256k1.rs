@@ -30,7 +30,8 @@ impl SignatureScheme for Secp256k1 {
         if item.key.len() != 33 || item.signature.len() != 64 {
             return false;
         }
-        let (Ok(key), Ok(signature)) = (PublicKey::from_slice(item.key), Signature::from_compact(item.signature)) else {
+        let (Ok(key), Ok(signature)) = (PublicKey::from_slice(item.key), Signature::from_compact(item.signature))
+        else {
             return false;
         };
         let message = Message::from_digest(Sha256::digest(item.message).into());

@@ -158,6 +158,7 @@ impl Decimal {
     ///
     /// # Errors
     /// [`ArithmeticError::Overflow`].
+    #[expect(clippy::should_implement_trait, reason = "an operator could not report overflow")]
     pub fn mul(self, other: Self) -> Result<Self, ArithmeticError> {
         self.mul_with(other, Rounding::HalfEven)
     }

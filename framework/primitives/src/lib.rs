@@ -28,7 +28,9 @@ mod quantity;
 mod text_serde;
 mod timestamp;
 
-pub use address::{Address, AddressError, Bech32Prefix, derived_address, hashed_address, module_address, module_derived_address};
+pub use address::{
+    Address, AddressError, Bech32Prefix, derived_address, hashed_address, module_address, module_derived_address,
+};
 pub use amount::{Amount, AmountError, ArithmeticError};
 pub use coin::{Coin, CoinError};
 pub use coins::Coins;

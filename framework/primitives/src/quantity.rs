@@ -23,7 +23,7 @@ impl Height {
     #[must_use]
     pub fn next(self) -> Option<Self> {
         let next = self.0.checked_add(1)?;
-        i64::try_from(next).ok().map(|_| Self(next))
+        i64::try_from(next).is_ok().then_some(Self(next))
     }
 
     /// The block before this one; `None` at 0.

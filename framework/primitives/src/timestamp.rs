@@ -73,9 +73,7 @@ impl Timestamp {
     /// Nanoseconds since 1970.
     pub fn unix_nanos(self) -> i128 {
         // At most 2^38 * 10^9 + 10^9.
-        i128::from(self.seconds)
-            .saturating_mul(i128::from(NANOS_PER_SECOND))
-            .saturating_add(i128::from(self.nanos))
+        i128::from(self.seconds).saturating_mul(i128::from(NANOS_PER_SECOND)).saturating_add(i128::from(self.nanos))
     }
 
     /// The moment `nanos` nanoseconds after 1970.
@@ -90,6 +88,7 @@ impl Timestamp {
     }
 
     /// The moment `duration` later; `None` after year 9999.
+    #[expect(clippy::disallowed_methods, reason = "converts numbers and text; no storage error can be hidden")]
     #[must_use]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         let nanos = self.unix_nanos().checked_add(i128::try_from(duration.as_nanos()).ok()?)?;
@@ -97,6 +96,7 @@ impl Timestamp {
     }
 
     /// The moment `duration` earlier; `None` before year 1.
+    #[expect(clippy::disallowed_methods, reason = "converts numbers and text; no storage error can be hidden")]
     #[must_use]
     pub fn checked_sub(self, duration: Duration) -> Option<Self> {
         let nanos = self.unix_nanos().checked_sub(i128::try_from(duration.as_nanos()).ok()?)?;
@@ -104,6 +104,7 @@ impl Timestamp {
     }
 
     /// Time passed since `earlier`; `None` if that is later than this.
+    #[expect(clippy::disallowed_methods, reason = "converts numbers and text; no storage error can be hidden")]
     pub fn since(self, earlier: Self) -> Option<Duration> {
         let nanos = self.unix_nanos().checked_sub(earlier.unix_nanos())?;
         let nanos = u128::try_from(nanos).ok()?;
@@ -160,6 +161,7 @@ impl FromStr for Timestamp {
 }
 
 /// `None` for what is not RFC 3339 (then the format is wrong), an inner error for what is, but out of range.
+#[expect(clippy::disallowed_methods, reason = "converts numbers and text; no storage error can be hidden")]
 fn parse(text: &str) -> Option<Result<Timestamp, TimestampError>> {
     let (date, rest) = text.split_at_checked(10)?;
     let (clock, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
@@ -211,6 +213,7 @@ fn parse(text: &str) -> Option<Result<Timestamp, TimestampError>> {
 }
 
 /// Splits into exactly `N` numbers with the given counts of digits.
+#[expect(clippy::disallowed_methods, reason = "converts numbers and text; no storage error can be hidden")]
 fn fields<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i64; N]> {
     let mut numbers = [0; N];
     let mut parts = text.split(separator);

@@ -118,7 +118,8 @@ pub(super) fn to_bytes(record: &Record, secret: Option<&PrivateKey>) -> Zeroizin
 
 /// Reads the stored form and checks that its parts fit together.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<(Record, Option<PrivateKey>), String> {
-    let stored: Stored = serde_json::from_slice(bytes).map_err(|error| format!("not a key of this keyring: {error}"))?;
+    let stored: Stored =
+        serde_json::from_slice(bytes).map_err(|error| format!("not a key of this keyring: {error}"))?;
     if stored.version != VERSION {
         return Err(format!("written by another version of this program (format {})", stored.version));
     }
@@ -140,7 +141,11 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<(Record, Option<PrivateKey>), S
         return Err("public key and secret do not belong together".to_owned());
     }
     if (stored.kind == KeyKind::Local) != secret.is_some() {
-        return Err(format!("a key of type {} {} a secret", stored.kind, if secret.is_some() { "has" } else { "lacks" }));
+        return Err(format!(
+            "a key of type {} {} a secret",
+            stored.kind,
+            if secret.is_some() { "has" } else { "lacks" }
+        ));
     }
     Ok((Record { name: stored.name, kind: stored.kind, public_key }, secret))
 }

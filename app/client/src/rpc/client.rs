@@ -4,9 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use plume_crypto::PublicKey;
 use plume_primitives::{Coin, Timestamp};
-use plume_proto::cosmos::auth::v1beta1::{
-    BaseAccount, ModuleAccount, QueryAccountRequest, QueryAccountResponse,
-};
+use plume_proto::cosmos::auth::v1beta1::{BaseAccount, ModuleAccount, QueryAccountRequest, QueryAccountResponse};
 use plume_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 use plume_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
 use plume_proto::tendermint::crypto::{ProofOp, ProofOps};
@@ -111,9 +109,7 @@ impl RpcClient {
         match error {
             ureq::Error::Timeout(_) => RpcError::Timeout { url: self.url.clone(), method: method.to_owned() },
             ureq::Error::BadUri(reason) => RpcError::Address { url: self.url.clone(), reason: reason.clone() },
-            ureq::Error::Protocol(reason) => {
-                RpcError::NotRpc { url: self.url.clone(), reason: reason.to_string() }
-            }
+            ureq::Error::Protocol(reason) => RpcError::NotRpc { url: self.url.clone(), reason: reason.to_string() },
             other => RpcError::Unreachable { url: self.url.clone(), reason: other.to_string() },
         }
     }
@@ -168,7 +164,9 @@ impl RpcClient {
                 ops: proof
                     .list("ops")?
                     .into_iter()
-                    .map(|op| Ok(ProofOp { r#type: op.text("type")?, key: op.base64("key")?, data: op.base64("data")? }))
+                    .map(|op| {
+                        Ok(ProofOp { r#type: op.text("type")?, key: op.base64("key")?, data: op.base64("data")? })
+                    })
                     .collect::<Result<_, RpcError>>()?,
             }),
         };
@@ -298,12 +296,16 @@ impl RpcClient {
     /// # Errors
     /// [`RpcError`]; [`RpcError::Unexpected`] if `hash` is not hexadecimal.
     pub fn tx(&self, hash: &str) -> Result<Option<TxAnswer>, RpcError> {
-        let bytes = hex::decode(hash)
-            .map_err(|_| RpcError::Unexpected { method: "tx".to_owned(), reason: format!("hash {hash:?} is not hexadecimal") })?;
+        let bytes = hex::decode(hash).map_err(|_| RpcError::Unexpected {
+            method: "tx".to_owned(),
+            reason: format!("hash {hash:?} is not hexadecimal"),
+        })?;
         let params = json!({"hash": BASE64_STANDARD.encode(bytes), "prove": false});
         match self.call("tx", &params) {
             Ok(raw) => tx_answer(&Answer { method: "tx", value: &raw }).map(Some),
-            Err(RpcError::Refused { message, data, .. }) if format!("{message} {data}").contains("not found") => Ok(None),
+            Err(RpcError::Refused { message, data, .. }) if format!("{message} {data}").contains("not found") => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

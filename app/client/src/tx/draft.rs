@@ -1,8 +1,8 @@
 use plume_crypto::{BitArray, PublicKey, SignatureData};
 use plume_primitives::{Coins, Gas};
 use plume_proto::cosmos::base::v1beta1::Coin;
-use plume_proto::cosmos::tx::v1beta1::{AuthInfo, Fee, ModeInfo, SignerInfo, Tx, TxBody, mode_info};
 use plume_proto::cosmos::tx::v1beta1::SimulateRequest;
+use plume_proto::cosmos::tx::v1beta1::{AuthInfo, Fee, ModeInfo, SignerInfo, Tx, TxBody, mode_info};
 use plume_proto::{Any, Message, Name, any};
 
 use super::{TxError, encode_tx};
@@ -89,10 +89,8 @@ impl TxDraft {
 
     /// The transaction without signatures.
     pub fn build(&self) -> Tx {
-        let amount = |coin: &plume_primitives::Coin| Coin {
-            denom: coin.denom.to_string(),
-            amount: coin.amount.to_string(),
-        };
+        let amount =
+            |coin: &plume_primitives::Coin| Coin { denom: coin.denom.to_string(), amount: coin.amount.to_string() };
         let fee = Fee {
             amount: self.fee.iter().map(amount).collect(),
             gas_limit: self.gas.get(),

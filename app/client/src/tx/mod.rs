@@ -7,15 +7,15 @@ use base64::prelude::BASE64_STANDARD;
 use plume_codec::{CodecError, decode_json, encode_json};
 use plume_crypto::SignatureError;
 use plume_primitives::AddressError;
-use plume_proto::{Message, prost};
 use plume_proto::cosmos::tx::v1beta1::{AuthInfo, Tx, TxBody, TxRaw};
+use plume_proto::{Message, prost};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use draft::{TxDraft, simulate_request};
 pub use multisig::{combine_multisig, descriptors_from_json, descriptors_to_json, sign_as_multisig_member};
-pub use sign::{SignMode, Signer, required_signers, require_valid, sign, sign_bytes};
+pub use sign::{SignMode, Signer, require_valid, required_signers, sign, sign_bytes};
 
 /// Why a transaction cannot be built, read or signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -99,7 +99,6 @@ pub fn decode_tx(bytes: &[u8]) -> Result<Tx, TxError> {
         signatures: raw.signatures,
     })
 }
-
 
 /// The transaction's hash: SHA-256 of its bytes, upper-case hexadecimal.
 pub fn tx_hash(bytes: &[u8]) -> String {

@@ -7,8 +7,8 @@ use plume_proto::cosmos::tx::signing::v1beta1::{SignatureDescriptor, SignatureDe
 use plume_proto::cosmos::tx::v1beta1::Tx;
 use serde_json::Value;
 
-use super::sign::{SignMode, Signer, place, require_valid, sign_bytes};
 use super::TxError;
+use super::sign::{SignMode, Signer, place, require_valid, sign_bytes};
 
 /// Signs for one member of a threshold key: what `tx sign --multisig` prints and [`combine_multisig`] takes. `signer` is
 /// the account of the threshold key.

@@ -112,7 +112,8 @@ pub fn sign_bytes(tx: &Tx, mode: SignMode, signer: &Signer<'_>) -> Result<Vec<u8
     }
 }
 
-/// Signs `tx` with `key` and puts the signature at the signer's place, replacing an earlier one of the same key.
+/// Signs `tx` with `key` and puts the signature at the signer's place, replacing an earlier one of the same key. A
+/// failure changes nothing.
 ///
 /// # Errors
 /// [`TxError::NotASigner`]; [`TxError::DirectWithSeveral`], since in direct mode each signature covers the keys of all
@@ -130,11 +131,11 @@ pub fn sign(
         return Err(TxError::DirectWithSeveral(needed));
     }
     let unsigned = SignatureData::Single { mode: mode.number(), signature: Bytes::new() };
-    let at = place(tx, &public_key, &unsigned, signer.sequence, prefix)?;
-    let signature = key.sign(&sign_bytes(tx, mode, signer)?);
-    if let Some(slot) = tx.signatures.get_mut(at) {
-        *slot = signature.to_vec();
-    }
+    let mut signed = tx.clone();
+    let at = place(&mut signed, &public_key, &unsigned, signer.sequence, prefix)?;
+    let signature = key.sign(&sign_bytes(&signed, mode, signer)?);
+    signed.signatures[at] = signature.to_vec();
+    *tx = signed;
     Ok(())
 }
 

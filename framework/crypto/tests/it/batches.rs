@@ -5,7 +5,8 @@ use proptest::prelude::*;
 /// The `n`-th job: kinds mixed, every seventh signature wrong.
 fn job(n: u32) -> (Job, bool) {
     let seed = [&n.to_be_bytes()[..], &[1; 28]].concat();
-    let key = if n % 3 == 0 { PrivateKey::ed25519(&seed) } else { PrivateKey::secp256k1(&seed) }.expect("32 bytes");
+    let key =
+        if n.is_multiple_of(3) { PrivateKey::ed25519(&seed) } else { PrivateKey::secp256k1(&seed) }.expect("32 bytes");
     let message = Bytes::from(format!("message {n}"));
     let mut signature = key.sign(&message).to_vec();
     let valid = n % 7 != 3;
@@ -85,6 +86,7 @@ fn the_cache_is_bounded_and_keeps_what_is_used() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "shows that verdicts do not depend on threads")]
 fn threads_share_the_cache() {
     let cache = VerifyCache::new(10_000);
     let (jobs, expected): (Vec<Job>, Vec<bool>) = (0..60).map(job).unzip();

@@ -94,9 +94,11 @@ fn all_196_small_order_signatures_are_valid() {
     let cases: Vec<Case> = small_order_encodings()
         .into_iter()
         .flat_map(|key| {
-            small_order_encodings()
-                .into_iter()
-                .map(move |r| Case { key, message: b"Zcash".to_vec(), signature: signature(r, [0; 32]) })
+            small_order_encodings().into_iter().map(move |r| Case {
+                key,
+                message: b"Zcash".to_vec(),
+                signature: signature(r, [0; 32]),
+            })
         })
         .collect();
     assert_eq!(cases.len(), 196);

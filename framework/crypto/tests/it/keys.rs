@@ -44,10 +44,26 @@ fn multisig_bytes_and_address_are_those_of_cosmjs_and_wasmd() {
     let wasm = Bech32Prefix::new("wasm").expect("a prefix");
     assert_eq!(wasm.account(&group.address()), "wasm1pzf2wlat97n7rykrk7e8g8nxste6hde0r8jqsy");
     for (threshold, keys, text) in [
-        (2, vec![one.clone(), two.clone(), three.clone()], "wasmpub1ytql0csgqgfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vufzd666axrjzq5sdudaj5tv3nfm2f3exgkgqxlcwfxplf0g0rqwx2um6mqthzc0dqfzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7v7aysdd"),
-        (1, vec![one.clone(), two, three.clone()], "wasmpub1ytql0csgqyfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vufzd666axrjzq5sdudaj5tv3nfm2f3exgkgqxlcwfxplf0g0rqwx2um6mqthzc0dqfzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7vc4ejke"),
-        (2, vec![one.clone(), three.clone()], "wasmpub1ytql0csgqgfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vufzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7vzjhugu"),
-        (2, vec![three, one], "wasmpub1ytql0csgqgfzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7vfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vujvg56k"),
+        (
+            2,
+            vec![one.clone(), two.clone(), three.clone()],
+            "wasmpub1ytql0csgqgfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vufzd666axrjzq5sdudaj5tv3nfm2f3exgkgqxlcwfxplf0g0rqwx2um6mqthzc0dqfzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7v7aysdd",
+        ),
+        (
+            1,
+            vec![one.clone(), two, three.clone()],
+            "wasmpub1ytql0csgqyfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vufzd666axrjzq5sdudaj5tv3nfm2f3exgkgqxlcwfxplf0g0rqwx2um6mqthzc0dqfzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7vc4ejke",
+        ),
+        (
+            2,
+            vec![one.clone(), three.clone()],
+            "wasmpub1ytql0csgqgfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vufzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7vzjhugu",
+        ),
+        (
+            2,
+            vec![three, one],
+            "wasmpub1ytql0csgqgfzd666axrjzq7vjdge6cdksmdx7r5vl72rrc6kk30ezp376mup77wamzvgtzqq7vfzd666axrjzquvkkvwu4qnp5603cyp3emc02sxzwdqutgqym9dke3t2h83dpv6vujvg56k",
+        ),
     ] {
         let key = PublicKey::multisig(threshold, keys).expect("a threshold key");
         assert_eq!(bech32::encode("wasmpub", &key.to_amino()), text);
@@ -93,10 +109,7 @@ fn keys_that_are_none_are_refused() {
             Err(PublicKeyError::Length { scheme: "secp256k1", expected: 33, got: len })
         );
     }
-    assert!(matches!(
-        PublicKey::from_any(&any(type_urls::ED25519, vec![0xff])),
-        Err(PublicKeyError::Malformed { .. })
-    ));
+    assert!(matches!(PublicKey::from_any(&any(type_urls::ED25519, vec![0xff])), Err(PublicKeyError::Malformed { .. })));
     let key = PrivateKey::secp256k1(&[1; 32]).expect("in range").public_key();
     for (threshold, count) in [(0, 0), (0, 2), (3, 2), (u32::MAX, 2)] {
         let public_keys = vec![key.to_any(); count];

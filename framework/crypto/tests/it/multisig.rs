@@ -74,7 +74,10 @@ fn kinds_of_key_and_signature_must_match() {
     let group = group(1, &[1, 2]);
     let own = secret(1).public_key();
     assert_eq!(verify(&own, &single(1)), Ok(()));
-    assert_eq!(verify(&own, &single(2)).expect_err("wrong key").to_string(), "unable to verify single signer signature");
+    assert_eq!(
+        verify(&own, &single(2)).expect_err("wrong key").to_string(),
+        "unable to verify single signer signature"
+    );
     assert_eq!(
         verify(&group, &single(1)).expect_err("single for a group").to_string(),
         "expected *signing.MultiSignatureData, got, *signing.SingleSignatureData"
@@ -135,16 +138,24 @@ fn malformed_multi_signatures_are_errors() {
             mode_infos: vec![ModeInfo { sum: Some(mode_info::Sum::Single(mode_info::Single { mode: AMINO })) }; modes],
         })),
     };
-    let read = |modes: usize, bytes: &[u8]| SignatureData::from_proto(Some(&mode(modes)), &Bytes::copy_from_slice(bytes));
+    let read =
+        |modes: usize, bytes: &[u8]| SignatureData::from_proto(Some(&mode(modes)), &Bytes::copy_from_slice(bytes));
     assert!(read(1, &[0x0a, 1, 7]).is_ok());
     assert_eq!(read(2, &[0x0a, 1, 7]), Err(SignatureError::Modes { signatures: 1, modes: 2 }));
     assert_eq!(read(0, &[0x0a, 1, 7]), Err(SignatureError::Modes { signatures: 1, modes: 0 }));
-    for bad in [&[0x0a][..], &[0x0a, 2, 7], &[0x0a, 1, 7, 0x10, 1], &[0x12, 1, 7], &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]] {
+    for bad in [
+        &[0x0a][..],
+        &[0x0a, 2, 7],
+        &[0x0a, 1, 7, 0x10, 1],
+        &[0x12, 1, 7],
+        &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
+    ] {
         assert_eq!(read(1, bad), Err(SignatureError::MultiSignature), "{bad:?}");
     }
     assert_eq!(SignatureData::from_proto(None, &Bytes::new()), Err(SignatureError::NoMode));
     assert_eq!(SignatureData::from_proto(Some(&ModeInfo { sum: None }), &Bytes::new()), Err(SignatureError::NoMode));
-    let no_bits = ModeInfo { sum: Some(mode_info::Sum::Multi(mode_info::Multi { bitarray: None, mode_infos: vec![] })) };
+    let no_bits =
+        ModeInfo { sum: Some(mode_info::Sum::Multi(mode_info::Multi { bitarray: None, mode_infos: vec![] })) };
     assert_eq!(
         SignatureData::from_proto(Some(&no_bits), &Bytes::new()),
         Err(SignatureError::BitArray(InvalidBitArray::Empty))

@@ -53,7 +53,12 @@ fn numbers_out_of_range_are_refused() {
     let public = key().public_key();
     let signature = key().sign(b"message");
     let (zero, order) = (vec![0; 32], hex::decode(ORDER).expect("hex"));
-    for (r, s) in [(&zero[..], &signature[32..]), (&signature[..32], &zero[..]), (&order[..], &signature[32..]), (&signature[..32], &order[..])] {
+    for (r, s) in [
+        (&zero[..], &signature[32..]),
+        (&signature[..32], &zero[..]),
+        (&order[..], &signature[32..]),
+        (&signature[..32], &order[..]),
+    ] {
         assert!(!verify(public.single_bytes(), b"message", &[r, s].concat()));
     }
 }

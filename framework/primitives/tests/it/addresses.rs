@@ -72,10 +72,7 @@ fn malformed_addresses_get_the_texts_of_the_sdk() {
     assert_eq!(message("1qqqqqqq"), "decoding bech32 failed: invalid separator index 0");
     assert_eq!(message("cosmos1qqqqq"), "decoding bech32 failed: invalid separator index 6");
     assert_eq!(message("cosmos1bqqqqqqq"), "decoding bech32 failed: invalid character not part of charset: 98");
-    assert_eq!(
-        message("cosmos1Qqqqqqq"),
-        "decoding bech32 failed: string not all lowercase or all uppercase"
-    );
+    assert_eq!(message("cosmos1Qqqqqqq"), "decoding bech32 failed: string not all lowercase or all uppercase");
     assert_eq!(message("cosmos1 qqqqqqq"), "decoding bech32 failed: invalid character in string: ' '");
     assert_eq!(
         message("cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqtb"),
@@ -86,10 +83,7 @@ fn malformed_addresses_get_the_texts_of_the_sdk() {
         "decoding bech32 failed: invalid checksum (expected serqta got serqtq)"
     );
     assert_eq!(message(&bech32::encode("cosmos", &[])), "addresses cannot be empty: unknown address");
-    assert_eq!(
-        message(&bech32::encode("cosmos", &[7; 256])),
-        "address max length is 255, got 256: unknown address"
-    );
+    assert_eq!(message(&bech32::encode("cosmos", &[7; 256])), "address max length is 255, got 256: unknown address");
 }
 
 #[test]

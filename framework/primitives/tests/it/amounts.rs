@@ -34,7 +34,9 @@ fn ratios_say_which_way_they_round() {
 
 #[test]
 fn denominations_keep_the_sdks_expression() {
-    for good in ["abc", "A1/:._-", "ibc/7F1D3FCF4AE79E1554D670D1AD949A9BA4E4A3C76C63093E17E446A46061A7A2", &"a".repeat(128)] {
+    for good in
+        ["abc", "A1/:._-", "ibc/7F1D3FCF4AE79E1554D670D1AD949A9BA4E4A3C76C63093E17E446A46061A7A2", &"a".repeat(128)]
+    {
         assert_eq!(Denom::new(good).expect("valid").as_str(), good);
     }
     for bad in ["", "ab", "1ab", "a b", "aé", "/ab", &"a".repeat(129), "abc\n", "abc+"] {

@@ -38,7 +38,9 @@ fn arithmetic_equals_the_sdks() {
                 assert_eq!(ceil, dec(quo_up), "{line}");
             }
         }
-        let whole = |text: &str| if text.starts_with('-') { Err(ArithmeticError::Negative) } else { Ok(text.parse().expect("digits")) };
+        let whole = |text: &str| {
+            if text.starts_with('-') { Err(ArithmeticError::Negative) } else { Ok(text.parse().expect("digits")) }
+        };
         assert_eq!(a.to_amount(Rounding::HalfEven), whole(round), "{line}");
         assert_eq!(a.to_amount(Rounding::TowardZero), whole(truncate), "{line}");
     }
@@ -121,7 +123,13 @@ fn round(n: &BigInt, d: &BigInt, rounding: Rounding) -> Result<Decimal, Arithmet
     let value = match rounding {
         Rounding::TowardZero => truncated,
         Rounding::Floor => floor,
-        Rounding::Ceil => if exact { floor } else { floor + 1 },
+        Rounding::Ceil => {
+            if exact {
+                floor
+            } else {
+                floor + 1
+            }
+        }
         Rounding::HalfEven => {
             let twice = (&n - &floor * &d) * 2;
             if twice < d || (twice == d && !floor.bit(0)) { floor } else { floor + 1 }
