@@ -1,0 +1,273 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use plume_cometbft::config::Config;
+use plume_client::{Backend, HdPath, Keyring, Mnemonic, Terminal, WordCount};
+use plume_primitives::{Coins, Height};
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::cli::{DevnetArgs, EngineKind, LogFormat, OutputFormat};
+use crate::genesis_file::{GenesisFile, NewChain};
+use crate::home::{AppConfig, ClientConfig, Home};
+use crate::logs;
+use crate::output::now;
+
+/// Ports of two validators are this far apart.
+const PORT_STEP: u16 = 10;
+
+/// Voting power of each validator.
+const POWER: u64 = 10;
+
+/// Time for the network to make its first block.
+const FIRST_BLOCK: Duration = Duration::from_secs(60);
+
+/// Time for a node to end after it was asked to.
+const SHUTDOWN: Duration = Duration::from_secs(30);
+
+/// Describes the network; written beside the homes for people and scripts.
+const NETWORK_FILE: &str = "network.json";
+
+/// Writes the homes of a local network and runs them if asked.
+pub fn run(args: &DevnetArgs, logs: &logs::Settings) -> Result<ExitCode> {
+    ensure!(args.validators >= 1, "a network needs at least 1 validator");
+    let file = args.output.join(NETWORK_FILE);
+    let network = if args.start && file.is_file() {
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is malformed", file.display()))?
+    } else {
+        let network = write_network(args)?;
+        fs::write(&file, serde_json::to_string_pretty(&network)? + "\n")?;
+        network
+    };
+    match args.format {
+        OutputFormat::Json => println!("{network}"),
+        OutputFormat::Text => describe(&network, &args.output),
+    }
+    if !args.start {
+        return Ok(ExitCode::SUCCESS);
+    }
+    start(args, &network, logs)
+}
+
+fn write_network(args: &DevnetArgs) -> Result<Value> {
+    if fs::read_dir(&args.output).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("{} is not empty: choose a new folder, or remove it", args.output.display());
+    }
+    fs::create_dir_all(&args.output).with_context(|| format!("cannot create {}", args.output.display()))?;
+    let homes: Vec<Home> = (0..args.validators).map(|i| Home::of(Some(&node_dir(&args.output, i)))).collect::<Result<_>>()?;
+    let chain = NewChain { chain_id: &args.chain_id, time: now()?, initial_height: Height(1), prefix: &args.prefix, denom: &args.denom };
+    let first = homes.first().context("at least one validator")?;
+    let mut genesis = GenesisFile::new(first.genesis(), &chain);
+    genesis.doc().validate()?;
+
+    let mut peers = Vec::new();
+    for (i, home) in (0u16..).zip(&homes) {
+        let ports = ports(args, i)?;
+        let client = ClientConfig {
+            chain_id: args.chain_id.clone(),
+            keyring_backend: "test".to_owned(),
+            node: format!("tcp://127.0.0.1:{}", ports.rpc),
+            bech32_prefix: args.prefix.clone(),
+            ..ClientConfig::default()
+        };
+        let app = AppConfig { minimum_gas_prices: args.minimum_gas_prices.clone().unwrap_or_default(), ..AppConfig::default() };
+        home.comet().init(&Config::default())?;
+        home.write_configs(&app, &client)?;
+        genesis.add_validator(&moniker(i), home.comet().validator_key()?, POWER)?;
+        peers.push(format!("{}@127.0.0.1:{}", home.comet().node_id()?, ports.p2p));
+    }
+    let accounts = fund_accounts(args, first, &mut genesis)?;
+    for (i, home) in (0u16..).zip(&homes) {
+        let ports = ports(args, i)?;
+        let own = format!("@127.0.0.1:{}", ports.p2p);
+        let config = Config {
+            moniker: moniker(i),
+            rpc_laddr: format!("tcp://127.0.0.1:{}", ports.rpc),
+            p2p_laddr: format!("tcp://127.0.0.1:{}", ports.p2p),
+            cors_allowed_origins: vec!["*".to_owned()],
+            persistent_peers: peers.iter().filter(|peer| !peer.ends_with(&own)).cloned().collect(),
+            addr_book_strict: false,
+            allow_duplicate_ip: true,
+            ..Config::default()
+        };
+        home.comet().init(&config)?;
+        genesis.write_to(&home.genesis())?;
+    }
+    let nodes: Vec<Value> = (0u16..)
+        .zip(&homes)
+        .map(|(i, home)| {
+            let ports = ports(args, i)?;
+            Ok(json!({
+                "moniker": moniker(i),
+                "home": fs::canonicalize(home.path())?,
+                "rpc": format!("http://127.0.0.1:{}", ports.rpc),
+                "p2p": format!("tcp://127.0.0.1:{}", ports.p2p),
+                "node_id": home.comet().node_id()?,
+            }))
+        })
+        .collect::<Result<_>>()?;
+    Ok(json!({
+        "chain_id": args.chain_id,
+        "bech32_prefix": args.prefix,
+        "base_denom": args.denom,
+        "nodes": nodes,
+        "accounts": accounts,
+    }))
+}
+
+fn fund_accounts(args: &DevnetArgs, first: &Home, genesis: &mut GenesisFile) -> Result<Vec<Value>> {
+    let balance = args.balance.clone().unwrap_or_else(|| format!("1000000000000{}", args.denom));
+    let coins: Coins = balance.parse().with_context(|| format!("--balance {balance}"))?;
+    let prefix = genesis.prefix()?;
+    let keyring = Keyring::open(first.path(), Backend::Test, prefix.clone(), Box::new(Terminal));
+    let path = HdPath::cosmos(0, 0)?;
+    args.accounts
+        .iter()
+        .map(|name| {
+            let mnemonic = Mnemonic::generate(WordCount::default());
+            let address = keyring.add_local(name, &mnemonic.derive("", &path)?)?.address();
+            genesis.add_account(&address, &coins, false)?;
+            let words = mnemonic.words();
+            Ok(json!({"name": name, "address": prefix.account(&address), "mnemonic": words.as_str(), "balance": balance}))
+        })
+        .collect()
+}
+
+struct Ports {
+    rpc: u16,
+    p2p: u16,
+}
+
+fn ports(args: &DevnetArgs, i: u16) -> Result<Ports> {
+    let shifted = |port: u16| i.checked_mul(PORT_STEP).and_then(|shift| port.checked_add(shift));
+    match (shifted(args.rpc_port), shifted(args.p2p_port)) {
+        (Some(rpc), Some(p2p)) => Ok(Ports { rpc, p2p }),
+        _ => bail!("validator {i} would need a port above 65535: choose smaller first ports"),
+    }
+}
+
+fn moniker(i: u16) -> String {
+    format!("node{i}")
+}
+
+fn node_dir(output: &Path, i: u16) -> PathBuf {
+    output.join(moniker(i))
+}
+
+fn describe(network: &Value, folder: &Path) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    println!("chain id   {}", text(&network["chain_id"]));
+    println!("folder     {}", folder.display());
+    for node in network["nodes"].as_array().into_iter().flatten() {
+        println!("{:<10} RPC {}   home {}", text(&node["moniker"]), text(&node["rpc"]), text(&node["home"]));
+    }
+    println!("accounts   (keyring `test` of node0; for development only)");
+    for account in network["accounts"].as_array().into_iter().flatten() {
+        println!("  {:<8} {}  {}", text(&account["name"]), text(&account["address"]), text(&account["balance"]));
+        println!("           {}", text(&account["mnemonic"]));
+    }
+}
+
+fn start(args: &DevnetArgs, network: &Value, logs: &logs::Settings) -> Result<ExitCode> {
+    ensure!(args.engine == EngineKind::Cometbft, "a devnet can be started with --engine cometbft only; write it without --start for other engines");
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let nodes = network["nodes"].as_array().context("network.json names no nodes")?;
+    let mut children: BTreeMap<String, Child> = BTreeMap::new();
+    for node in nodes {
+        let rpc = node["rpc"].as_str().context("network.json: a node has no rpc")?;
+        let port = rpc.rsplit(':').next().unwrap_or_default();
+        TcpListener::bind(format!("127.0.0.1:{port}"))
+            .with_context(|| format!("port {port} is taken: stop what uses it, or write the network with another --rpc-port"))?;
+        let home = node["home"].as_str().context("network.json: a node has no home")?;
+        let name = node["moniker"].as_str().context("network.json: a node has no moniker")?;
+        match spawn(args, home, logs) {
+            Ok(child) => drop(children.insert(name.to_owned(), child)),
+            Err(e) => {
+                stop_all(&mut children);
+                return Err(e);
+            }
+        }
+    }
+    let result = watch(nodes, &mut children, &stop);
+    stop_all(&mut children);
+    result
+}
+
+fn spawn(args: &DevnetArgs, home: &str, logs: &logs::Settings) -> Result<Child> {
+    let log = Path::new(home).join("node.log");
+    let file = fs::OpenOptions::new().create(true).append(true).open(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["start", "--engine", "cometbft", "--home", home, "--log-level", &logs.filter]);
+    if logs.format == LogFormat::Json {
+        command.args(["--log-format", "json"]);
+    }
+    if let Some(cometbft) = &args.cometbft {
+        command.arg("--cometbft").arg(cometbft);
+    }
+    // A group of its own: Ctrl-C reaches this process alone, which then stops the nodes in order.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    command.spawn().context("cannot start a node")
+}
+
+/// Waits for the first block, then until somebody asks to stop or a node ends.
+fn watch(nodes: &[Value], children: &mut BTreeMap<String, Child>, stop: &AtomicBool) -> Result<ExitCode> {
+    let first = nodes.first().and_then(|node| node["rpc"].as_str()).context("network.json: a node has no rpc")?;
+    let rpc = plume_cometbft::CometBft::new(first);
+    let deadline = Instant::now().checked_add(FIRST_BLOCK);
+    let mut announced = false;
+    while !stop.load(Ordering::Relaxed) {
+        for (name, child) in children.iter_mut() {
+            if let Some(status) = child.try_wait()? {
+                bail!("{name} ended ({status}): see node.log in its home");
+            }
+        }
+        if !announced {
+            announced = plume_engine::Engine::status(&rpc).is_ok_and(|status| status.height >= Height(1));
+            if announced {
+                println!("\nThe chain makes blocks. Logs are in node.log of each home. Stop with Ctrl-C.");
+                println!("Try:  plumed status --node {first}");
+            } else if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                bail!("no block within {} s: see node.log in the homes", FIRST_BLOCK.as_secs());
+            }
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    println!("stopping");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop_all(children: &mut BTreeMap<String, Child>) {
+    for child in children.values() {
+        if let Ok(pid) = i32::try_from(child.id()) {
+            // A child that has ended already needs no signal.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+    }
+    let deadline = Instant::now().checked_add(SHUTDOWN);
+    for (name, child) in children.iter_mut() {
+        while matches!(child.try_wait(), Ok(None)) {
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                eprintln!("{name} did not end within {} s and is killed", SHUTDOWN.as_secs());
+                let _ = child.kill();
+                let _ = child.wait();
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

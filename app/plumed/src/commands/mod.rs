@@ -1,0 +1,42 @@
+//! One module for each command.
+
+mod comet;
+mod devnet;
+mod export;
+mod genesis;
+mod init;
+mod keys;
+mod query;
+mod start;
+mod status;
+mod tx;
+mod version;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::home::Home;
+use crate::logs;
+
+/// Runs the command; the exit code is that of the engine for `start`.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    let home = Home::of(cli.home.as_deref())?;
+    logs::init(&cli.log_level, cli.log_format)?;
+    let logs = logs::Settings { filter: cli.log_level, format: cli.log_format };
+    match cli.command {
+        Command::Init(args) => init::run(&home, &args)?,
+        Command::Start(args) => return start::run(&home, &args, &logs),
+        Command::Keys(command) => keys::run(&home, command)?,
+        Command::Genesis(command) => genesis::run(&home, command)?,
+        Command::Devnet(args) => return devnet::run(&args, &logs),
+        Command::Tx(command) => tx::run(&home, command)?,
+        Command::Query(command) => query::run(&home, command)?,
+        Command::Status(args) => status::run(&home, &args)?,
+        Command::Comet(command) => comet::run(&home, &command)?,
+        Command::Export(args) => export::run(&home, &args)?,
+        Command::Version { long, output } => version::run(long, output),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,64 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use plume_cometbft::{CometBft, ListenAddress, Stop, SupervisorOptions};
+use plume_engine::Executor;
+use tracing::info;
+
+use crate::cli::{EngineKind, StartArgs};
+use crate::home::Home;
+use crate::logs;
+use crate::node;
+
+/// Runs the node until it is asked to stop.
+pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitCode> {
+    let chain = node::open(home, &node::Overrides::of(args))?;
+    match args.engine {
+        EngineKind::Cometbft => {
+            let laddr = args.rpc_laddr.clone().map_or_else(|| home.comet().addresses().map(|a| a.rpc), Ok)?;
+            chain.reader().set_engine(Arc::new(CometBft::new(&laddr)));
+            let options = SupervisorOptions {
+                binary: args.cometbft.clone(),
+                tools: tools_folder(),
+                flags: engine_flags(args, logs),
+                ..SupervisorOptions::new(home.path())
+            };
+            info!(home = %home.path().display(), rpc = %laddr, "starting with CometBFT");
+            let code = plume_cometbft::run(chain, &options)?;
+            Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+        }
+        EngineKind::Abci => {
+            let address: ListenAddress = args.address.parse().with_context(|| format!("--address {}", args.address))?;
+            info!(%address, "listening for an ABCI client");
+            plume_cometbft::listen(chain, &address, &Stop::default())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Flags for CometBFT: those that we know by name, then those after `--`.
+fn engine_flags(args: &StartArgs, logs: &logs::Settings) -> Vec<String> {
+    let named = [
+        ("--rpc.laddr", &args.rpc_laddr),
+        ("--p2p.laddr", &args.p2p_laddr),
+        ("--p2p.persistent_peers", &args.p2p_persistent_peers),
+    ];
+    let mut flags = logs.engine_flags();
+    for (name, value) in named {
+        if let Some(value) = value {
+            flags.extend([name.to_owned(), value.clone()]);
+        }
+    }
+    flags.extend(args.engine_flags.iter().cloned());
+    flags
+}
+
+/// `.tools/bin` of the checkout that the binary was built in, if it still lies there.
+pub fn tools_folder() -> Option<PathBuf> {
+    let executable = std::env::current_exe().ok()?;
+    let mut folders: Vec<PathBuf> = executable.ancestors().map(|folder| folder.join(".tools/bin")).collect();
+    folders.extend(std::env::current_dir().ok().map(|folder| folder.join(".tools/bin")));
+    folders.into_iter().find(|folder| folder.join("cometbft").is_file())
+}

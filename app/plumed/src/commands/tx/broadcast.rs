@@ -1,0 +1,41 @@
+//! Handing transactions to a node.
+
+use anyhow::{Result, bail};
+use plume_client::encode_tx;
+use plume_proto::cosmos::tx::v1beta1::Tx;
+use serde_json::json;
+
+use crate::cli::TxArgs;
+use crate::commands::query::Client;
+use crate::home::Home;
+use crate::output;
+
+/// Sends the signed transaction of a file.
+pub fn run(home: &Home, tx: &Tx, args: &TxArgs) -> Result<()> {
+    if tx.signatures.is_empty() {
+        bail!("the transaction is not signed: run `plumed tx sign` first");
+    }
+    send(home, args, &encode_tx(tx)?)
+}
+
+/// Sends transaction bytes and prints the node's answer; a refusal is a failure of the command.
+pub fn send(home: &Home, args: &TxArgs, bytes: &[u8]) -> Result<()> {
+    let client = Client::of(home, &args.node)?;
+    let answer = match args.broadcast_mode.as_str() {
+        "sync" => client.rpc.broadcast_tx_sync(bytes)?,
+        "async" => client.rpc.broadcast_tx_async(bytes)?,
+        other => bail!("--broadcast-mode {other}: use sync or async"),
+    };
+    let shown = json!({
+        "height": "0",
+        "txhash": answer.hash,
+        "codespace": answer.codespace,
+        "code": answer.code,
+        "raw_log": answer.log,
+    });
+    output::print(&shown, client.format);
+    if answer.code != 0 {
+        bail!("the node refused the transaction: {} ({}/{})", answer.log, answer.codespace, answer.code);
+    }
+    Ok(())
+}

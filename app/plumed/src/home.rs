@@ -1,0 +1,203 @@
+//! A node's home: paths, `app.toml` and `client.toml`, with the SDK's names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use plume_primitives::Bech32Prefix;
+use serde::Deserialize;
+
+/// Directory in the user's home when `--home` is not given.
+const DEFAULT_DIR: &str = ".plume";
+
+/// A home directory.
+#[derive(Debug, Clone)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// The home given on the command line, or `.plume` in the user's home.
+    pub fn of(given: Option<&Path>) -> Result<Self> {
+        match given {
+            Some(path) => Ok(Self(path.to_path_buf())),
+            None => {
+                let home = std::env::var_os("HOME").context("HOME is not set: name a directory with --home")?;
+                Ok(Self(PathBuf::from(home).join(DEFAULT_DIR)))
+            }
+        }
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `config/genesis.json`.
+    pub fn genesis(&self) -> PathBuf {
+        self.0.join("config/genesis.json")
+    }
+
+    /// `config/app.toml`.
+    pub fn app_toml(&self) -> PathBuf {
+        self.0.join("config/app.toml")
+    }
+
+    /// `config/client.toml`.
+    pub fn client_toml(&self) -> PathBuf {
+        self.0.join("config/client.toml")
+    }
+
+    /// The part of the home that CometBFT shares.
+    pub fn comet(&self) -> plume_cometbft::home::Home {
+        plume_cometbft::home::Home::new(&self.0)
+    }
+
+    /// `data/application.db`, the state.
+    pub fn state(&self) -> PathBuf {
+        self.0.join("data/application.db")
+    }
+
+    /// Reads `app.toml`; defaults when there is none.
+    pub fn app_config(&self) -> Result<AppConfig> {
+        read_toml(&self.app_toml())
+    }
+
+    /// Reads `client.toml`; defaults when there is none.
+    pub fn client_config(&self) -> Result<ClientConfig> {
+        read_toml(&self.client_toml())
+    }
+
+    /// Prefix of account addresses, from `client.toml`.
+    pub fn prefix(&self) -> Result<Bech32Prefix> {
+        let prefix = self.client_config()?.bech32_prefix;
+        Bech32Prefix::new(&prefix).with_context(|| format!("bech32-prefix {prefix:?} in {}", self.client_toml().display()))
+    }
+
+    /// Writes `app.toml` and `client.toml` of a new node.
+    pub fn write_configs(&self, app: &AppConfig, client: &ClientConfig) -> Result<()> {
+        fs::create_dir_all(self.0.join("config")).with_context(|| format!("cannot create {}", self.0.display()))?;
+        write(&self.app_toml(), &app.to_toml())?;
+        write(&self.client_toml(), &client.to_toml())
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read_toml<T: Default + for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    match fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text).with_context(|| format!("{} is malformed", path.display())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(T::default()),
+        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// `app.toml`. Unknown keys are refused, so that a misspelt one does not go unnoticed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct AppConfig {
+    /// Least gas prices this node accepts into its mempool.
+    pub minimum_gas_prices: String,
+    /// `default`, `nothing`, `everything` or `custom`.
+    pub pruning: String,
+    /// Heights to keep with `custom`.
+    pub pruning_keep_recent: u64,
+    /// Blocks that CometBFT keeps; 0 keeps all that the state does not need pruned.
+    pub min_retain_blocks: u64,
+}
+
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self { minimum_gas_prices: String::new(), pruning: "default".to_owned(), pruning_keep_recent: 0, min_retain_blocks: 0 }
+    }
+}
+
+impl AppConfig {
+    fn to_toml(&self) -> String {
+        format!(
+            "# Least gas prices that this node accepts into its mempool, for example \"0.001uplume\".\n\
+             # Each node decides for itself; a block may hold transactions that pay less.\n\
+             minimum-gas-prices = {:?}\n\n\
+             # How much history of the state to keep:\n\
+             #   default     the last 362880 heights\n\
+             #   nothing     all heights\n\
+             #   everything  the last 2 heights\n\
+             #   custom      the last pruning-keep-recent heights\n\
+             pruning = {:?}\n\
+             pruning-keep-recent = {}\n\n\
+             # Blocks that CometBFT must keep; 0 keeps all.\n\
+             min-retain-blocks = {}\n",
+            self.minimum_gas_prices, self.pruning, self.pruning_keep_recent, self.min_retain_blocks
+        )
+    }
+}
+
+/// `client.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ClientConfig {
+    /// Chain id of transactions.
+    pub chain_id: String,
+    /// `test` or `file`.
+    pub keyring_backend: String,
+    /// `text` or `json`.
+    pub output: String,
+    /// RPC address.
+    pub node: String,
+    /// `sync` or `async`.
+    pub broadcast_mode: String,
+    /// Prefix of account addresses.
+    pub bech32_prefix: String,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            chain_id: String::new(),
+            keyring_backend: "file".to_owned(),
+            output: "text".to_owned(),
+            node: "tcp://localhost:26657".to_owned(),
+            broadcast_mode: "sync".to_owned(),
+            bech32_prefix: "plume".to_owned(),
+        }
+    }
+}
+
+impl ClientConfig {
+    fn to_toml(&self) -> String {
+        format!(
+            "# Chain id that transactions are signed for.\nchain-id = {:?}\n\
+             # Where keys are kept: \"file\" (encrypted) or \"test\" (not encrypted).\nkeyring-backend = {:?}\n\
+             # Form of results: \"text\" or \"json\".\noutput = {:?}\n\
+             # RPC address of the node to talk to.\nnode = {:?}\n\
+             # How long to wait for a transaction: \"sync\" or \"async\".\nbroadcast-mode = {:?}\n\
+             # Prefix of account addresses.\nbech32-prefix = {:?}\n",
+            self.chain_id, self.keyring_backend, self.output, self.node, self.broadcast_mode, self.bech32_prefix
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_configs_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home(dir.path().to_path_buf());
+        let app = AppConfig { minimum_gas_prices: "0.1uplume".to_owned(), pruning: "custom".to_owned(), pruning_keep_recent: 5, min_retain_blocks: 7 };
+        let client = ClientConfig { chain_id: "a-1".to_owned(), ..ClientConfig::default() };
+        home.write_configs(&app, &client).unwrap();
+        assert_eq!(home.app_config().unwrap(), app);
+        assert_eq!(home.client_config().unwrap(), client);
+    }
+
+    #[test]
+    fn misspelt_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("config")).unwrap();
+        fs::write(dir.path().join("config/app.toml"), "minimum-gas-price = \"1x\"\n").unwrap();
+        let error = format!("{:#}", Home(dir.path().to_path_buf()).app_config().unwrap_err());
+        assert!(error.contains("app.toml is malformed") && error.contains("minimum-gas-price"), "{error}");
+    }
+}
