@@ -17,11 +17,12 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use plume_state::{
     Backend, Checkpoint, CommittedBlock, Direction, Durable, Record, StateError, Store, StoredCheckpoint,
 };
-use rocksdb::DB;
+use rocksdb::{Cache, DB};
 
 use crate::{
     Config, OpenError, checkpoint, failpoint,
     filter::PruneRule,
+    group,
     identity::Identity,
     keys::StoreId,
     open::{self, TREE_DIR},
@@ -45,6 +46,7 @@ pub struct RocksBackend {
 pub(crate) struct Shared {
     pub(crate) path: PathBuf,
     pub(crate) db: DB,
+    pub(crate) cache: Cache,
     pub(crate) identity: RwLock<Identity>,
     pub(crate) rule: Arc<PruneRule>,
     /// Height of the newest block on disk; 0: none.
@@ -92,6 +94,7 @@ impl RocksBackend {
         let shared = Arc::new(Shared {
             path: path.as_ref().to_owned(),
             db: opened.db,
+            cache: opened.cache,
             identity: RwLock::new(facts.identity),
             rule: opened.rule,
             durable_height: AtomicU64::new(height),
@@ -101,7 +104,7 @@ impl RocksBackend {
             checkpoints: Mutex::new(()),
             _lock: opened.lock,
         });
-        checkpoint::remove_unfinished(&shared).map_err(|source| OpenError::Io { path: shared.path.clone(), source })?;
+        checkpoint::remove_unfinished(&shared).and_then(|()| group::remove_unfinished(&shared)).map_err(|source| OpenError::Io { path: shared.path.clone(), source })?;
         let (commands, writer) = writer::start(Arc::clone(&shared), config, facts.head)
             .map_err(|source| OpenError::Io { path: shared.path.clone(), source })?;
         Ok(Self {
@@ -328,9 +331,9 @@ impl Backend for RocksBackend {
 
     fn history_meta(&self, height: u64) -> Result<Durable, StateError> {
         self.shared.require_height(height)?;
-        let found = self.shared.block(height);
+        let found = self.shared.block(height)?;
         self.shared.require_height(height)?;
-        found
+        Ok(Durable { height, ..found }) // between two blocks the one before is in force
     }
 
     fn changed_since(

@@ -6,10 +6,10 @@
 pub const ALL: [&str; 15] = [
     OPEN_CREATED,
     PERSIST_QUEUED,
-    WRITER_BEFORE_WRITE,
+    WRITER_RECEIVED,
+    WRITER_WRITING,
     WRITER_WRITTEN,
-    WRITER_FLUSHING,
-    WRITER_FLUSHED,
+    WRITER_INGESTED,
     WRITER_PUBLISHED,
     CHECKPOINT_PARTIAL,
     CHECKPOINT_BEFORE_RENAME,
@@ -25,14 +25,14 @@ pub const ALL: [&str; 15] = [
 pub const OPEN_CREATED: &str = "open/created";
 /// The block waits in the queue; the writer has not seen it.
 pub const PERSIST_QUEUED: &str = "persist/queued";
-/// The writer holds the block's batch and has not written it.
-pub const WRITER_BEFORE_WRITE: &str = "writer/before-write";
-/// The batch is in RocksDB's memory, not on disk.
+/// The writer has the block in memory.
+pub const WRITER_RECEIVED: &str = "writer/received";
+/// The table file of a group is half written.
+pub const WRITER_WRITING: &str = "writer/writing";
+/// The table file is complete and not part of the database.
 pub const WRITER_WRITTEN: &str = "writer/written";
-/// RocksDB is busy writing its memory to disk.
-pub const WRITER_FLUSHING: &str = "writer/flushing";
 /// The blocks are on disk, the durable height still says otherwise.
-pub const WRITER_FLUSHED: &str = "writer/flushed";
+pub const WRITER_INGESTED: &str = "writer/ingested";
 /// The durable height is known to readers.
 pub const WRITER_PUBLISHED: &str = "writer/published";
 /// A part of a tree checkpoint is in its temporary file.

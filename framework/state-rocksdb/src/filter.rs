@@ -27,6 +27,8 @@ pub(crate) struct PruneRule {
     /// Values before this height may go. It is raised only after the floor record is on disk: otherwise a crash could
     /// leave a database that promises heights whose values are gone.
     pub(crate) floor: AtomicU64,
+    /// Journal records up to this height may go; raised likewise.
+    pub(crate) journal_removed: AtomicU64,
     /// Of the heights below the floor, multiples of this stay readable; 0: none.
     pub(crate) keep_every: u64,
     /// Entries dropped since the database was opened.
@@ -49,6 +51,7 @@ impl CompactionFilterFactory for PruneFilterFactory {
     fn create(&mut self, _context: CompactionFilterContext) -> PruneFilter {
         PruneFilter {
             floor: self.0.floor.load(Ordering::Acquire),
+            journal_removed: self.0.journal_removed.load(Ordering::Acquire),
             rule: Arc::clone(&self.0),
             last_kept: Vec::new(),
             last_interval: 0,
@@ -64,6 +67,7 @@ impl CompactionFilterFactory for PruneFilterFactory {
 pub(crate) struct PruneFilter {
     rule: Arc<PruneRule>,
     floor: u64,
+    journal_removed: u64,
     /// Key, without height, of the last old value kept for the sake of `keep_every`.
     last_kept: Vec<u8>,
     /// Interval of that value's height.
@@ -75,6 +79,9 @@ impl PruneFilter {
     fn is_dead(&mut self, raw: &[u8]) -> bool {
         if let Some(height) = keys::parse_block(raw) {
             return !self.rule.is_readable(height, self.floor);
+        }
+        if let Some((height, _)) = keys::parse_journal(raw) {
+            return height <= self.journal_removed;
         }
         let Some((key, height)) = keys::split_history(raw) else { return false };
         // The value before block `height` is read at heights below `height` only.
@@ -116,7 +123,7 @@ mod tests {
     fn survivors(floor: u64, keep_every: u64, heights: impl IntoIterator<Item = u64>) -> Vec<u64> {
         let rule = Arc::new(PruneRule { floor: AtomicU64::new(floor), keep_every, ..PruneRule::default() });
         let mut filter =
-            PruneFilter { rule: Arc::clone(&rule), floor, last_kept: vec![], last_interval: 0 };
+            PruneFilter { rule: Arc::clone(&rule), floor, journal_removed: 0, last_kept: vec![], last_interval: 0 };
         let mut kept = vec![];
         let mut all = 0;
         for height in heights {
@@ -147,12 +154,16 @@ mod tests {
     #[test]
     fn other_keys_are_left_alone() {
         let rule = Arc::new(PruneRule { floor: AtomicU64::new(u64::MAX), ..PruneRule::default() });
-        let mut filter = PruneFilter { rule, floor: u64::MAX, last_kept: vec![], last_interval: 0 };
+        let mut filter = PruneFilter { rule, floor: u64::MAX, journal_removed: 6, last_kept: vec![], last_interval: 0 };
         let mut current = vec![];
         keys::current(&mut current, 2, &[9; 40]);
         for raw in [&current[..], keys::META_IDENTITY, keys::META_HEAD, b"\x01\0\0", b""] {
             assert!(matches!(filter.filter(6, raw, b""), CompactionDecision::Keep));
         }
         assert!(matches!(filter.filter(6, &keys::block(7), b""), CompactionDecision::Remove));
+        for (height, kept) in [(6, false), (7, true)] {
+            let journal = [&keys::journal(height)[..], &[0, 1]].concat();
+            assert_eq!(matches!(filter.filter(6, &journal, b""), CompactionDecision::Keep), kept);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Durable state: [`plume_state::Backend`] on RocksDB.
 //!
 //! `README.md` is the specification: layout, durability, pruning, checkpoints, what is refused. In short: a writer thread
-//! gives RocksDB one atomic batch per committed block and makes groups of them durable; everything that the node reports as
+//! gathers committed blocks and gives each group to RocksDB in one atomic step; everything that the node reports as
 //! durable survives SIGKILL and loss of power, and the engine replays what came after.
 
 mod backend;
@@ -10,6 +10,7 @@ mod config;
 mod error;
 pub mod failpoint;
 mod filter;
+mod group;
 mod identity;
 mod keys;
 mod open;

@@ -5,9 +5,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
-use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, FlushOptions, LogLevel, Options};
+use rocksdb::{BlockBasedOptions, Cache, DB, DBCompactionStyle, DBCompressionType, FlushOptions, LogLevel, Options};
 
 use crate::{
     Config, OpenError,
@@ -23,9 +24,13 @@ pub(crate) const DB_DIR: &str = "db";
 /// Folder of the tree checkpoints.
 pub(crate) const TREE_DIR: &str = "tree";
 
+/// Table file in the making; RocksDB moves it into its folder.
+pub(crate) const NEW_TABLE: &str = "new.sst";
+
 /// What opening found.
 pub(crate) struct Opened {
     pub(crate) db: DB,
+    pub(crate) cache: Cache,
     pub(crate) lock: File,
     pub(crate) rule: Arc<PruneRule>,
     pub(crate) facts: Facts,
@@ -58,10 +63,12 @@ pub(crate) fn open(path: &Path, config: &Config) -> Result<Opened, OpenError> {
     };
     let rule = Arc::new(PruneRule {
         floor: AtomicU64::new(facts.as_ref().and_then(|facts| facts.floor).unwrap_or(0)),
+        journal_removed: AtomicU64::new(facts.as_ref().map_or(0, |facts| facts.journal_removed)),
         keep_every: config.keep_every,
         dropped: AtomicU64::new(0),
     });
-    let mut options = options(config)?;
+    let cache = Cache::new_lru_cache(config.cache_bytes).map_err(|error| OpenError::Config(error.to_string()))?;
+    let mut options = options(&cache);
     options.set_compaction_filter_factory(PruneFilterFactory(Arc::clone(&rule)));
     let db = DB::open(&options, &db_path).map_err(|error| rocksdb_error(path, &error))?;
     let facts = match facts {
@@ -71,7 +78,7 @@ pub(crate) fn open(path: &Path, config: &Config) -> Result<Opened, OpenError> {
             create(path, config, &db)?
         }
     };
-    Ok(Opened { db, lock, rule, facts })
+    Ok(Opened { db, cache, lock, rule, facts })
 }
 
 fn check_config(config: &Config) -> Result<(), OpenError> {
@@ -89,15 +96,24 @@ fn check_config(config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Times that a taken lock is tried again, and the pause between.
+///
+/// A process that is being started by the holder keeps the lock for an instant even after the holder has gone.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Locks the folder itself, so that nothing has to be written into it. The lock ends with the returned file.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let io_error = |source| OpenError::Io { path: path.to_owned(), source };
     let folder = File::open(path).map_err(io_error)?;
-    match folder.try_lock() {
-        Ok(()) => Ok(folder),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io_error(source)),
+    for _ in 0..LOCK_TRIES {
+        match folder.try_lock() {
+            Ok(()) => return Ok(folder),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(io_error(source)),
+        }
     }
+    Err(OpenError::Locked { path: path.to_owned() })
 }
 
 /// Reads what the folder holds without writing to it; `None` when there is nothing yet.
@@ -105,7 +121,7 @@ fn inspect(path: &Path, db_path: &Path) -> Result<Option<Facts>, OpenError> {
     let io_error = |source| OpenError::Io { path: path.to_owned(), source };
     for entry in fs::read_dir(path).map_err(io_error)? {
         let name = entry.map_err(io_error)?.file_name();
-        if name != DB_DIR && name != TREE_DIR {
+        if name != DB_DIR && name != TREE_DIR && name != NEW_TABLE {
             return Err(OpenError::Foreign { path: path.to_owned(), found: format!("the file {}", name.display()) });
         }
     }
@@ -208,7 +224,10 @@ fn create(path: &Path, config: &Config, db: &DB) -> Result<Facts, OpenError> {
     batch.put(keys::META_IDENTITY, identity.encode());
     db.write_without_wal(batch).and_then(|()| flush(db)).map_err(|error| rocksdb_error(path, &error))?;
     // The folder's own entries must survive a power cut too; RocksDB cares only for what is inside its folder.
-    sync_dir(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_dir(path)
+        .and_then(|()| parent.map_or(Ok(()), sync_dir))
+        .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
     Ok(Facts { identity, head: None, floor: None, journal_removed: 0 })
 }
 
@@ -233,25 +252,26 @@ fn rocksdb_error(path: &Path, error: &rocksdb::Error) -> OpenError {
     OpenError::Corrupt { path: path.to_owned(), reason }
 }
 
-fn options(config: &Config) -> Result<Options, OpenError> {
-    let cache = Cache::new_lru_cache(config.cache_bytes).map_err(|error| OpenError::Config(error.to_string()))?;
+/// How tables are laid out; the same for those that the writer makes and those that compactions make.
+pub(crate) fn table_options(cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
-    table.set_block_cache(&cache);
+    table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_block_size(16 << 10);
     table.set_format_version(5);
-
     let mut options = Options::default();
-    options.create_if_missing(true);
     options.set_block_based_table_factory(&table);
     options.set_compression_type(DBCompressionType::Lz4);
-    // The writer flushes by its own count; RocksDB's limit lies above, for batches that are larger in memory than counted.
-    let memtable = usize::try_from(config.flush_at_bytes().saturating_mul(4)).unwrap_or(usize::MAX);
-    options.set_write_buffer_size(memtable.clamp(8 << 20, 1 << 30));
-    options.set_max_write_buffer_number(3);
-    options.set_level_compaction_dynamic_level_bytes(true);
-    options.set_max_bytes_for_level_base(256 << 20);
+    options
+}
+
+fn options(cache: &Cache) -> Options {
+    let mut options = table_options(cache);
+    options.create_if_missing(true);
+    options.set_write_buffer_size(4 << 20); // only rollbacks pass through it
+    // Tables arrive with keys from the whole key space. Merging runs of like size rewrites each byte less often than levels do.
+    options.set_compaction_style(DBCompactionStyle::Universal);
+    options.set_level_zero_file_num_compaction_trigger(8);
     options.set_target_file_size_base(64 << 20);
     options.set_max_background_jobs(2);
     options.set_bytes_per_sync(1 << 20);
@@ -262,5 +282,5 @@ fn options(config: &Config) -> Result<Options, OpenError> {
     options.set_log_level(LogLevel::Warn);
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);
-    Ok(options)
+    options
 }

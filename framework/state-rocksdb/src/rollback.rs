@@ -25,8 +25,8 @@ pub(crate) fn rollback(shared: &Shared, height: u64) -> Result<(u64, BlockRecord
     let mut batch = WriteBatch::default();
     restore(shared, head, &mut batch)?;
     let after = head.saturating_add(1);
-    batch.delete_range(&keys::block(after)[..], &[keys::BLOCK.saturating_add(1)][..]);
-    batch.delete_range(&keys::journal(after)[..], &[keys::JOURNAL.saturating_add(1)][..]);
+    delete_all(shared, &keys::block(after), keys::BLOCK.saturating_add(1), &mut batch)?;
+    delete_all(shared, &keys::journal(after), keys::JOURNAL.saturating_add(1), &mut batch)?;
     batch.put(keys::META_HEAD, head.to_be_bytes());
     let mut identity = shared.identity.read().clone();
     identity.stores.retain(|_, store| record.stores.contains(&store.id));
@@ -38,6 +38,19 @@ pub(crate) fn rollback(shared: &Shared, height: u64) -> Result<(u64, BlockRecord
     shared.durable_height.store(head, Ordering::Release);
     *shared.identity.write() = identity;
     Ok((head, record))
+}
+
+/// Removes the records from `start` up to the tag `end`.
+fn delete_all(shared: &Shared, start: &[u8], end: u8, batch: &mut WriteBatch) -> Result<(), StateError> {
+    let mut options = ReadOptions::default();
+    options.set_iterate_upper_bound(vec![end]);
+    let mut records = shared.db.raw_iterator_opt(options);
+    records.seek(start);
+    while let Some(key) = records.key() {
+        batch.delete(key);
+        records.next();
+    }
+    records.status().map_err(disk)
 }
 
 /// Puts each key's first old value behind `height` back, and removes all old values behind it.

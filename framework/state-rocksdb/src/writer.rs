@@ -1,4 +1,7 @@
-//! The writer thread: one atomic batch per block, made durable in groups.
+//! The writer thread: gathers blocks and makes each group durable in one atomic step.
+//!
+//! A group becomes one table file, written in key order and ingested whole. No log and no memtable: the engine replays what
+//! a crash loses, blocks arrive sorted, and inserting them one by one into RocksDB's memory would cost three times the CPU.
 
 use std::{
     io,
@@ -8,15 +11,16 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use plume_state::{CommittedBlock, StateError, Store};
-use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch};
+use plume_state::{CommittedBlock, StateError};
+use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use crate::{
-    Config, checkpoint, failpoint,
+    Config,
     backend::{Shared, disk},
-    keys::{self, StoreId},
-    open,
-    records::{BlockRecord, JournalWriter},
+    checkpoint, failpoint,
+    group::{self, Group},
+    keys,
+    records::BlockRecord,
     rollback,
 };
 
@@ -39,17 +43,17 @@ pub(crate) enum Command {
     Rollback(u64, Reply),
 }
 
+/// Table files that no compaction has touched, above which the writer waits.
+const MAX_YOUNG_FILES: u64 = 40;
+
 /// Blocks kept in the journal while there is no checkpoint: one may be in the making whose height is that far back.
 const JOURNAL_MARGIN: u64 = 1_000;
 
 /// Bytes of a block's changes, as the bounds of the lag count them.
 pub(crate) fn size(block: &CommittedBlock) -> u64 {
     let per_change = 16; // heights, lengths
-    let changes = block.deltas.iter().flat_map(|delta| delta.iter()).map(|change| {
-        let values = change.old.map_or(0, <[u8]>::len).saturating_add(change.new.map_or(0, <[u8]>::len));
-        change.key.len().saturating_add(values).saturating_add(per_change)
-    });
-    let total = changes.fold(0usize, usize::saturating_add);
+    let deltas = block.deltas.iter().map(|delta| delta.len().saturating_mul(per_change).saturating_add(delta.payload_bytes()));
+    let total = deltas.fold(0usize, usize::saturating_add);
     u64::try_from(total).unwrap_or(u64::MAX).saturating_add(64)
 }
 
@@ -66,16 +70,13 @@ pub(crate) fn start(
         history_bytes: head.as_ref().map_or(0, |(_, record)| record.history_bytes),
         head: head.map(|(height, _)| height),
         compacted_bytes: compacted_bytes.map_or(0, |(_, record)| record.history_bytes),
-        unflushed: Unflushed::default(),
-        dirty: false,
+        group: Group::default(),
         compaction: None,
         keep_recent: config.keep_recent,
         flush_blocks: config.flush_at_blocks(),
         flush_bytes: config.flush_at_bytes(),
         idle_flush: config.idle_flush,
         compact_dead_bytes: config.compact_dead_bytes,
-        key: Vec::new(),
-        journal: JournalWriter::default(),
         shared,
     };
     #[expect(clippy::disallowed_methods, reason = "durability happens off the block thread; nothing here reaches the app hash")]
@@ -83,38 +84,28 @@ pub(crate) fn start(
     Ok((sender, thread))
 }
 
-/// Blocks in RocksDB's memory only.
-#[derive(Debug, Default, Clone, Copy)]
-struct Unflushed {
-    blocks: u64,
-    bytes: u64,
-}
-
 struct Writer {
     shared: Arc<Shared>,
-    /// Height of the newest block written.
+    /// Height of the newest block received.
     head: Option<u64>,
     /// Bytes of old values written since the first block.
     history_bytes: u64,
     /// Of those, what the last compaction has removed.
     compacted_bytes: u64,
-    unflushed: Unflushed,
-    /// Metadata has been written since the last flush.
-    dirty: bool,
+    /// What is not durable yet.
+    group: Group,
     compaction: Option<JoinHandle<()>>,
     keep_recent: Option<u64>,
     flush_blocks: u64,
     flush_bytes: u64,
     idle_flush: Duration,
     compact_dead_bytes: u64,
-    key: Vec<u8>,
-    journal: JournalWriter,
 }
 
 impl Writer {
     fn run(mut self, commands: &Receiver<Command>) {
         loop {
-            let command = if self.unflushed.blocks == 0 {
+            let command = if self.group.blocks.is_empty() {
                 commands.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 commands.recv_timeout(self.idle_flush)
@@ -156,7 +147,7 @@ impl Writer {
     /// An error of this function stops the writer.
     fn execute(&mut self, command: Command) -> Result<(), StateError> {
         match command {
-            Command::Block(block, bytes) => self.write_block(&block, bytes),
+            Command::Block(block, bytes) => self.take_block(block, bytes),
             Command::Flush(reply) => {
                 let result = self.flush();
                 let _ = reply.send(result.clone());
@@ -180,120 +171,65 @@ impl Writer {
         }
     }
 
-    fn write_block(&mut self, block: &CommittedBlock, bytes: u64) -> Result<(), StateError> {
-        let batch = self.batch(block)?;
-        failpoint::hit(failpoint::WRITER_BEFORE_WRITE);
-        self.shared.db.write_without_wal(batch).map_err(disk)?;
-        failpoint::hit(failpoint::WRITER_WRITTEN);
-        self.head = Some(block.height);
-        self.unflushed.blocks = self.unflushed.blocks.saturating_add(1);
-        self.unflushed.bytes = self.unflushed.bytes.saturating_add(bytes);
-        if self.unflushed.blocks >= self.flush_blocks || self.unflushed.bytes >= self.flush_bytes {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Everything that a block writes.
-    fn batch(&mut self, block: &CommittedBlock) -> Result<WriteBatch, StateError> {
-        let mut batch = WriteBatch::default();
-        let stores = self.store_ids(&block.stores, &mut batch);
-        for delta in &block.deltas {
-            let store = delta.store();
-            let id = self
-                .shared
-                .store_id(store)?
-                .ok_or_else(|| StateError::misuse(store, "written to in a block that does not list it"))?;
-            self.journal.clear();
-            for change in delta.iter() {
-                keys::current(&mut self.key, id, change.key);
-                match change.new {
-                    Some(value) => batch.put(&self.key, value),
-                    None => batch.delete(&self.key),
-                }
-                keys::history_prefix(&mut self.key, id, change.key);
-                self.key.extend_from_slice(&block.height.to_be_bytes());
-                let old = change.old.unwrap_or_default();
-                batch.put(&self.key, old);
-                let bytes = self.key.len().saturating_add(old.len());
-                self.history_bytes = self.history_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-                self.journal.push(change.key);
-            }
-            self.key.clear();
-            self.key.extend_from_slice(&keys::journal(block.height));
-            self.key.extend_from_slice(&id.to_be_bytes());
-            batch.put(&self.key, &self.journal.bytes);
-        }
-        let record = BlockRecord { app_hash: block.app_hash, history_bytes: self.history_bytes, stores };
-        batch.put(keys::block(block.height), record.encode());
-        batch.put(keys::META_HEAD, block.height.to_be_bytes());
+    fn take_block(&mut self, block: CommittedBlock, bytes: u64) -> Result<(), StateError> {
+        failpoint::hit(failpoint::WRITER_RECEIVED);
         if self.head.is_none() {
-            batch.put(keys::META_FLOOR, block.height.to_be_bytes());
             self.shared.progress.lock().floor = Some(block.height);
+            self.group.floor = Some(block.height);
         }
-        Ok(batch)
-    }
-
-    /// Numbers of the stores of a block; those of new ones become part of the batch.
-    fn store_ids(&self, stores: &[Store], batch: &mut WriteBatch) -> Vec<StoreId> {
-        let mut identity = self.shared.identity.write();
-        let mut grown = false;
-        for store in stores.iter().filter(|store| store.is_persisted()) {
-            grown |= identity.add(*store);
-        }
-        if grown {
-            batch.put(keys::META_IDENTITY, identity.encode());
-        }
-        stores.iter().filter_map(|store| identity.id(store.name())).collect()
-    }
-
-    /// Makes everything written durable and says so.
-    fn flush(&mut self) -> Result<(), StateError> {
-        if self.unflushed.blocks == 0 && !self.dirty {
+        self.head = Some(block.height);
+        self.group.bytes = self.group.bytes.saturating_add(bytes);
+        self.group.blocks.push(block);
+        if u64::try_from(self.group.blocks.len()).is_ok_and(|blocks| blocks < self.flush_blocks) && self.group.bytes < self.flush_bytes {
             return Ok(());
         }
-        if failpoint::is_due(failpoint::WRITER_FLUSHING) {
-            self.abort_in_flush();
+        self.flush()
+    }
+
+    /// Makes everything received durable and says so.
+    fn flush(&mut self) -> Result<(), StateError> {
+        let group = std::mem::take(&mut self.group);
+        if group.is_empty() {
+            return Ok(());
         }
-        open::flush(&self.shared.db).map_err(disk)?;
-        failpoint::hit(failpoint::WRITER_FLUSHED);
-        if let Some(head) = self.head {
-            self.shared.durable_height.store(head, Ordering::Release);
+        self.history_bytes = group::write(&self.shared, &group, self.history_bytes)?;
+        failpoint::hit(failpoint::WRITER_INGESTED);
+        if let Some(last) = group.blocks.last() {
+            self.shared.durable_height.store(last.height, Ordering::Release);
         }
-        let flushed = std::mem::take(&mut self.unflushed);
-        self.dirty = false;
         {
             let mut progress = self.shared.progress.lock();
-            progress.lag_blocks = progress.lag_blocks.saturating_sub(flushed.blocks);
-            progress.lag_bytes = progress.lag_bytes.saturating_sub(flushed.bytes);
-            // Only a floor that is on disk may reach the compactions.
-            self.shared.rule.floor.store(progress.floor.unwrap_or(0), Ordering::Release);
+            progress.lag_blocks = progress.lag_blocks.saturating_sub(u64::try_from(group.blocks.len()).unwrap_or(u64::MAX));
+            progress.lag_bytes = progress.lag_bytes.saturating_sub(group.bytes);
+        }
+        // Only limits that are on disk may reach the compactions.
+        if let Some(floor) = group.floor {
+            self.shared.rule.floor.store(floor, Ordering::Release);
+        }
+        if let Some(removed) = group.journal_removed {
+            self.shared.rule.journal_removed.store(removed, Ordering::Release);
         }
         self.shared.moved.notify_all();
         failpoint::hit(failpoint::WRITER_PUBLISHED);
-        if flushed.blocks > 0 {
+        if !group.blocks.is_empty() {
             self.tidy_checkpoints()?;
             self.prune_by_policy()?;
         }
-        self.compact_if_worthwhile()
+        self.compact_if_worthwhile()?;
+        self.wait_for_compactions()
     }
 
-    /// Dies while RocksDB writes a table file.
-    fn abort_in_flush(&self) -> ! {
-        let tables = || {
-            let names = std::fs::read_dir(self.shared.path.join(open::DB_DIR)).into_iter().flatten().flatten();
-            names.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "sst")).count()
-        };
-        let before = tables();
-        let mut options = rocksdb::FlushOptions::default();
-        options.set_wait(false);
-        let _ = self.shared.db.flush_opt(&options);
-        for _ in 0..100_000 {
-            if tables() != before {
-                break;
+    /// Ingesting knows no brake of its own: when compactions cannot follow, the writer waits, and the bound of the lag makes
+    /// the block thread wait too.
+    fn wait_for_compactions(&self) -> Result<(), StateError> {
+        loop {
+            let files = self.shared.db.property_int_value(&rocksdb::properties::num_files_at_level(0)).map_err(disk)?;
+            let running = self.shared.db.property_int_value(rocksdb::properties::NUM_RUNNING_COMPACTIONS).map_err(disk)?;
+            if files.is_none_or(|files| files < MAX_YOUNG_FILES) || running == Some(0) {
+                return Ok(());
             }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        std::process::abort()
     }
 
     fn prune_by_policy(&mut self) -> Result<(), StateError> {
@@ -312,15 +248,8 @@ impl Writer {
         // Between two blocks nothing changes, so the floor is the block in force at that height.
         let floor = self.shared.record_at_or_below(wanted)?.map_or(before, |(height, _)| height.max(before));
         self.shared.progress.lock().floor = Some(floor); // only this thread changes it
-        self.write_meta(keys::META_FLOOR, floor)?;
+        self.group.floor = Some(floor);
         self.tidy_checkpoints()
-    }
-
-    fn write_meta(&mut self, key: &[u8], height: u64) -> Result<(), StateError> {
-        let mut batch = WriteBatch::default();
-        batch.put(key, height.to_be_bytes());
-        self.dirty = true;
-        self.shared.db.write_without_wal(batch).map_err(disk)
     }
 
     /// Removes checkpoints that a newer durable one replaces, and the journal that only they needed.
@@ -333,12 +262,8 @@ impl Writer {
         if needless <= removed {
             return Ok(());
         }
-        let mut batch = WriteBatch::default();
-        batch.delete_range(keys::journal(removed.saturating_add(1)), keys::journal(needless.saturating_add(1)));
-        batch.put(keys::META_JOURNAL, needless.to_be_bytes());
-        self.shared.db.write_without_wal(batch).map_err(disk)?;
         self.shared.journal_removed.store(needless, Ordering::Release);
-        self.dirty = true;
+        self.group.journal_removed = Some(needless);
         Ok(())
     }
 
@@ -366,7 +291,6 @@ impl Writer {
     }
 
     fn compact_now(&mut self) -> Result<(), StateError> {
-        self.dirty = true; // the compaction must see the newest floor on disk
         self.flush()?;
         if let Some(running) = self.compaction.take() {
             let _ = running.join();

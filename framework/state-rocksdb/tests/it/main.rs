@@ -7,4 +7,5 @@ mod history;
 mod pruning;
 mod refusal;
 mod rollback;
+mod state;
 mod support;
