@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use plume_primitives::Decimal;
+use plume_primitives::{Decimal, Gas, Height};
 
 use super::key::{DecodeError, quote};
 
@@ -101,24 +101,36 @@ impl ValueCodec<Decimal> for DecimalText {
 #[derive(Clone, Copy, Debug)]
 pub struct U64Be;
 
-impl<V: Copy + Into<u64> + From<u64>> ValueCodec<V> for U64Be {
-    const NAME: &'static str = "uint64";
+/// Numbers wrapped in a type of their own have the number's encoding.
+macro_rules! u64_value {
+    ($type:ty, |$value:ident| $number:expr, |$decoded:ident| $wrap:expr) => {
+        impl ValueCodec<$type> for U64Be {
+            const NAME: &'static str = "uint64";
 
-    fn encode(value: &V) -> Bytes {
-        let number: u64 = (*value).into();
-        Bytes::copy_from_slice(&number.to_be_bytes())
-    }
+            fn encode($value: &$type) -> Bytes {
+                let number: u64 = $number;
+                Bytes::copy_from_slice(&number.to_be_bytes())
+            }
 
-    fn decode(bytes: &[u8]) -> Result<V, DecodeError> {
-        let bytes: [u8; 8] =
-            bytes.try_into().map_err(|_| DecodeError::new(format!("uint64 of {} bytes", bytes.len())))?;
-        Ok(u64::from_be_bytes(bytes).into())
-    }
+            fn decode(bytes: &[u8]) -> Result<$type, DecodeError> {
+                let $decoded = decode_u64(bytes)?;
+                Ok($wrap)
+            }
 
-    fn to_json(bytes: &[u8]) -> Result<String, DecodeError> {
-        let number: u64 = <Self as ValueCodec<u64>>::decode(bytes)?;
-        Ok(format!("\"{number}\""))
-    }
+            fn to_json(bytes: &[u8]) -> Result<String, DecodeError> {
+                Ok(format!("\"{}\"", decode_u64(bytes)?))
+            }
+        }
+    };
+}
+
+u64_value!(u64, |value| *value, |number| number);
+u64_value!(Height, |value| value.get(), |number| Height(number));
+u64_value!(Gas, |value| value.0, |number| Gas(number));
+
+fn decode_u64(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let bytes = bytes.try_into().map_err(|_| DecodeError::new(format!("uint64 of {} bytes", bytes.len())))?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 /// One byte, 0 or 1.

@@ -1,0 +1,8 @@
+//! The state as its users see it.
+
+mod collections;
+mod commitment;
+mod history;
+mod lifecycle;
+mod sharing;
+mod world;
