@@ -516,7 +516,8 @@ pub enum TxBankCommand {
     #[command(after_help = "Example:\n  plumed tx bank send alice plume1... 1000uplume --fees 200uplume --yes")]
     Send {
         /// Key or address that gives.
-        from: String,
+        #[arg(value_name = "FROM")]
+        giver: String,
         /// Address that gets.
         to: String,
         /// Coins.
@@ -529,7 +530,8 @@ pub enum TxBankCommand {
     #[command(after_help = "Example:\n  plumed tx bank multi-send alice plume1a... plume1b... 10uplume --yes")]
     MultiSend {
         /// Key or address that gives.
-        from: String,
+        #[arg(value_name = "FROM")]
+        giver: String,
         /// Addresses that get, then the coins.
         #[arg(required = true, num_args = 2..)]
         to_and_amount: Vec<String>,
@@ -650,4 +652,15 @@ pub struct ExportArgs {
     /// Where to write the document; standard output by default.
     #[arg(long)]
     pub output_document: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_do_not_collide() {
+        Cli::command().debug_assert();
+    }
 }

@@ -11,21 +11,21 @@ use crate::home::Home;
 /// Messages of bank.
 pub fn run(home: &Home, command: TxBankCommand) -> Result<()> {
     match command {
-        TxBankCommand::Send { from, to, amount, tx } => {
+        TxBankCommand::Send { giver, to, amount, tx } => {
             let coins: Coins = amount.parse().with_context(|| format!("amount {amount}"))?;
             home.prefix()?.parse_account(&to).with_context(|| format!("recipient {to}"))?;
-            flow::run(home, &tx, &from, |address| {
+            flow::run(home, &tx, &giver, |address| {
                 Ok(vec![any(&MsgSend { from_address: address.to_owned(), to_address: to, amount: proto(&coins) })])
             })
         }
-        TxBankCommand::MultiSend { from, to_and_amount, split, tx } => {
+        TxBankCommand::MultiSend { giver, to_and_amount, split, tx } => {
             let (amount, recipients) = to_and_amount.split_last().context("name recipients, then coins")?;
             let coins: Coins = amount.parse().with_context(|| format!("amount {amount}"))?;
             let prefix = home.prefix()?;
             for recipient in recipients {
                 prefix.parse_account(recipient).with_context(|| format!("recipient {recipient}"))?;
             }
-            flow::run(home, &tx, &from, |address| Ok(vec![multi_send(address, recipients, &coins, split)?]))
+            flow::run(home, &tx, &giver, |address| Ok(vec![multi_send(address, recipients, &coins, split)?]))
         }
     }
 }
