@@ -10,7 +10,8 @@ use plume_state_rocksdb::{Config, RocksBackend};
 use proptest::prelude::*;
 use tempfile::tempdir;
 
-use crate::support::{AUTH, BANK, LATE, LOCAL, STORES, config};
+use crate::crash;
+use crate::support::{AUTH, BANK, LATE, LATE_HEIGHT, LOCAL, STORES, config, open, writes_of};
 
 /// A step of a history.
 #[derive(Debug, Clone)]
@@ -176,4 +177,71 @@ fn a_store_added_by_an_upgrade_survives_reopening() {
     assert_eq!((state.height(), state.app_hash()), (2, after));
     assert_eq!(state.latest().get(LATE, b"new").expect("readable").as_deref(), Some(&b"1"[..]));
     assert_eq!(state.latest().get(LOCAL, b"l").expect("readable").as_deref(), Some(&b"1"[..]));
+}
+
+const SEED: u64 = 71;
+const LAST: u64 = 30;
+
+/// Executes the next block of the chain that follows from [`SEED`].
+fn advance(state: &mut State) {
+    let height = state.height() + 1;
+    let writes = writes_of(SEED, height).into_iter();
+    let writes = writes.map(|((store, key), value)| (store, Bytes::from(key), value.map(Bytes::from)));
+    let mut changes = ChangeSet::from_writes(writes);
+    if height == LATE_HEIGHT {
+        changes.activate(LATE);
+    }
+    let prepared = state.prepare(&changes).expect("valid");
+    state.commit(prepared, height).expect("committed");
+}
+
+/// The stores before the upgrade; the state creates all that it is given.
+fn create(path: &Path) {
+    let backend = Arc::new(open(path));
+    let stores = STORES.into_iter().filter(|store| *store != LATE).collect();
+    let mut state = State::open(StateConfig { stores, ..StateConfig::default() }, backend).expect("opens");
+    advance(&mut state);
+}
+
+/// A node that dies; see [`crash`].
+#[test]
+fn child() {
+    let Some((folder, _)) = crash::arm() else { return };
+    let backend = Arc::new(open(&folder));
+    let mut state = open_state(backend.clone());
+    while state.height() < LAST {
+        advance(&mut state);
+        crash::say(&backend);
+        if state.height().is_multiple_of(10) {
+            backend.prune(state.height() - 8).expect("accepted");
+            backend.compact().expect("compacts");
+        }
+    }
+}
+
+#[test]
+fn app_hashes_after_a_crash_are_those_of_an_uninterrupted_run() {
+    let whole = tempdir().expect("folder");
+    create(whole.path());
+    let mut state = open_state(Arc::new(open(whole.path())));
+    let mut hashes = vec![[0; 32], state.app_hash()];
+    while state.height() < LAST {
+        advance(&mut state);
+        hashes.push(state.app_hash());
+    }
+    let points = plume_state_rocksdb::failpoint::ALL.into_iter().filter(|name| {
+        ["persist/", "writer/", "prune/"].iter().any(|part| name.starts_with(part))
+    });
+    for (name, visit) in points.flat_map(|name| [(name, 1), (name, 2)]) {
+        let folder = tempdir().expect("folder");
+        create(folder.path());
+        let reported = crash::run(folder.path(), "state::child", name, visit, None).unwrap_or(1);
+        let mut state = open_state(Arc::new(open(folder.path())));
+        assert!(state.height() >= reported, "{name}: height {} durable, {reported} reported", state.height());
+        assert_eq!(state.app_hash(), hashes[state.height() as usize], "{name} at height {}", state.height());
+        while state.height() < LAST {
+            advance(&mut state);
+            assert_eq!(state.app_hash(), hashes[state.height() as usize], "{name} at height {}", state.height());
+        }
+    }
 }

@@ -208,7 +208,8 @@ pub fn assert_history(backend: &impl Backend, nodes: &[Node], from: u64, to: u64
     for height in from..=to {
         let node = &nodes[height as usize];
         assert_eq!(backend.history_meta(height).expect("readable"), node.durable(), "height {height}");
-        for (store, key) in keys.iter().copied() {
+        // Another third of the keys at each height.
+        for (store, key) in keys.iter().copied().skip((height % 3) as usize).step_by(3) {
             let found = backend.history_get(*store, key, height).expect("readable");
             let expected = node.contents.get(&(*store, key.clone())).cloned().map(Bytes::from);
             assert_eq!(found, expected, "{store} {key:?} at height {height}");
