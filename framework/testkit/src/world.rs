@@ -80,6 +80,13 @@ impl World {
         Ok((world, updates))
     }
 
+    /// A world without genesis: `chain` with an empty state at height 1, to be filled by
+    /// [`World::execute`] with the state of a recording.
+    pub fn empty(modules: Modules, chain: ChainInfo) -> Self {
+        let block = BlockInfo { height: Height(1), time: Timestamp::UNIX_EPOCH, ..BlockInfo::default() };
+        Self { modules, chain, state: Arc::new(MapView::default()), block }
+    }
+
     /// The chain.
     pub fn chain(&self) -> &ChainInfo {
         &self.chain

@@ -43,8 +43,7 @@ impl Accounts for Auth {
     fn increment_sequence(&self, ctx: &mut Ctx<'_>, address: &Address) -> Result<(), Abort> {
         let mut record = require_record(ctx, address)?;
         let base = record.as_base_mut();
-        base.sequence =
-            base.sequence.checked_add(1).ok_or_else(|| AuthError::SequenceUsedUp(base.address.clone()))?;
+        base.sequence = base.sequence.checked_add(1).ok_or_else(|| AuthError::SequenceUsedUp(base.address.clone()))?;
         state::update(ctx, address, &record)
     }
 
@@ -82,8 +81,7 @@ impl LockedAmounts for Auth {
 }
 
 fn require_record(ctx: &Ctx<'_>, address: &Address) -> Result<Record, Abort> {
-    state::get(ctx, address)?
-        .ok_or_else(|| AuthError::UnknownAccount(ctx.chain().prefix.account(address)).into())
+    state::get(ctx, address)?.ok_or_else(|| AuthError::UnknownAccount(ctx.chain().prefix.account(address)).into())
 }
 
 fn view(record: &Record, address: &Address) -> Result<Account, StateError> {

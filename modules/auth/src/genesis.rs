@@ -25,7 +25,8 @@ pub(crate) fn init(auth: &Auth, ctx: &mut Ctx<'_>, json: Value) -> Result<Valida
 
     let accounts = with_unique_numbers(read_accounts(ctx, &genesis)?);
     if let Some(highest) = accounts.keys().next_back() {
-        let next = highest.checked_add(1).ok_or_else(|| Fatal::new("account number 18446744073709551615 is the last"))?;
+        let next =
+            highest.checked_add(1).ok_or_else(|| Fatal::new("account number 18446744073709551615 is the last"))?;
         NEXT_NUMBER.set(ctx, next).map_err(failed)?;
     }
     for (address, record) in accounts.values() {
@@ -58,7 +59,10 @@ fn read_accounts(ctx: &Ctx<'_>, genesis: &GenesisState) -> Result<Vec<(Address, 
             let at = |e: &dyn core::fmt::Display| Fatal::new(format!("accounts[{index}]: {e}"));
             let record = Record::from_any(stored).map_err(|e| at(&e))?;
             let address = record.validate(&ctx.chain().prefix).map_err(|e| {
-                at(&format!("invalid account found in genesis state; address: {}, error: {e}", record.as_base().address))
+                at(&format!(
+                    "invalid account found in genesis state; address: {}, error: {e}",
+                    record.as_base().address
+                ))
             })?;
             if !seen.insert(address.clone()) {
                 let text = &record.as_base().address;

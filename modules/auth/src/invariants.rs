@@ -14,7 +14,8 @@ pub(crate) fn check(ctx: &ReadCtx) -> Result<(), Fatal> {
     let mut by_number = BTreeMap::new();
     for entry in state::all(ctx).map_err(failed)? {
         let (address, record) = entry.map_err(failed)?;
-        let stated = record.validate(&ctx.chain().prefix).map_err(|e| Fatal::new(format!("account {address:?}: {e}")))?;
+        let stated =
+            record.validate(&ctx.chain().prefix).map_err(|e| Fatal::new(format!("account {address:?}: {e}")))?;
         if stated != address {
             return Err(Fatal::new(format!("account {address:?} says that it is {stated:?}")));
         }

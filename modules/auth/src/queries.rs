@@ -67,9 +67,9 @@ fn account_address_by_id(
         return Err(QueryFailure::invalid("requesting with id isn't supported, try to request using account-id"));
     }
     let number = request.account_id;
-    let address = NUMBERS.get(ctx, &number)?.ok_or_else(|| {
-        QueryFailure::not_found(format!("account address not found with account number {number}"))
-    })?;
+    let address = NUMBERS
+        .get(ctx, &number)?
+        .ok_or_else(|| QueryFailure::not_found(format!("account address not found with account number {number}")))?;
     Ok(proto::QueryAccountAddressByIdResponse { account_address: ctx.chain().prefix.account(&address) })
 }
 

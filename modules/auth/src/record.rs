@@ -41,12 +41,7 @@ pub(crate) enum RecordError {
 impl Record {
     /// A new account without a key.
     pub(crate) fn base(prefix: &Bech32Prefix, address: &Address, number: u64) -> Self {
-        Self::Base(BaseAccount {
-            address: prefix.account(address),
-            pub_key: None,
-            account_number: number,
-            sequence: 0,
-        })
+        Self::Base(BaseAccount { address: prefix.account(address), pub_key: None, account_number: number, sequence: 0 })
     }
 
     /// A new account of the module `name`.
@@ -148,13 +143,13 @@ mod tests {
 
     #[test]
     fn module_account_is_stored_as_the_sdk_stores_it() {
-        // Value of the fee collector in a store of simd v8.8.0 (account number 12).
+        // Value of the fee collector in a store of simd v8.8.0 (account number 14).
         let address = module_address("fee_collector");
-        let record = Record::module(&prefix(), "fee_collector", &address, &[], 12);
+        let record = Record::module(&prefix(), "fee_collector", &address, &[], 14);
         let stored = record.to_any();
         assert_eq!(stored.type_url, MODULE_ACCOUNT);
         let text = b"cosmos17xpfvakm2amg962yls6f84z3kell8c5lserqta";
-        let expected = [&[0x0a, 0x31, 0x0a, 0x2d][..], text, &[0x18, 12, 0x12, 13], b"fee_collector"].concat();
+        let expected = [&[0x0a, 0x31, 0x0a, 0x2d][..], text, &[0x18, 14, 0x12, 13], b"fee_collector"].concat();
         assert_eq!(stored.value, expected);
         assert_eq!(Record::from_any(&stored).unwrap(), record);
     }

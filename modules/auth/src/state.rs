@@ -112,9 +112,10 @@ pub(crate) fn update(ctx: &mut Ctx<'_>, address: &Address, record: &Record) -> R
     ctx.charge(KvGas::SDK.delete, "Delete")?;
     ctx.charge(KvGas::SDK.has, "Has")?;
     ctx.charge(KvGas::SDK.write_flat, "WriteFlat")?;
-    let entry = NUMBERS.raw_key(&record.number())?.len().saturating_add(address.as_bytes().len());
-    let bytes = u64::try_from(entry).unwrap_or(u64::MAX);
-    ctx.charge(KvGas::SDK.write_per_byte.saturating_mul(bytes), "WritePerByte")?;
+    for entry_part in [NUMBERS.raw_key(&record.number())?.len(), address.as_bytes().len()] {
+        let bytes = u64::try_from(entry_part).unwrap_or(u64::MAX);
+        ctx.charge(KvGas::SDK.write_per_byte.saturating_mul(bytes), "WritePerByte")?;
+    }
     ACCOUNTS.set(ctx, address, &record.to_any())?;
     Ok(())
 }

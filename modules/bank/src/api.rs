@@ -44,12 +44,15 @@ impl BankApi for Bank {
         if coins.is_empty() {
             return Ok(());
         }
-        self.settle(ctx, Movement {
-            from: Some(from.clone()),
-            total: coins.clone(),
-            legs: vec![Leg { to: Some(to.clone()), coins: coins.clone() }],
-            reason,
-        })
+        self.settle(
+            ctx,
+            Movement {
+                from: Some(from.clone()),
+                total: coins.clone(),
+                legs: vec![Leg { to: Some(to.clone()), coins: coins.clone() }],
+                reason,
+            },
+        )
     }
 
     fn mint(&self, ctx: &mut Ctx<'_>, module: &str, coins: &Coins) -> Result<(), Abort> {
@@ -60,12 +63,15 @@ impl BankApi for Bank {
         if coins.is_empty() {
             return Ok(());
         }
-        self.settle(ctx, Movement {
-            from: None,
-            total: coins.clone(),
-            legs: vec![Leg { to: Some(account.address), coins: coins.clone() }],
-            reason: MoveReason::Mint,
-        })
+        self.settle(
+            ctx,
+            Movement {
+                from: None,
+                total: coins.clone(),
+                legs: vec![Leg { to: Some(account.address), coins: coins.clone() }],
+                reason: MoveReason::Mint,
+            },
+        )
     }
 
     fn burn(&self, ctx: &mut Ctx<'_>, module: &str, coins: &Coins) -> Result<(), Abort> {
@@ -76,11 +82,14 @@ impl BankApi for Bank {
         if coins.is_empty() {
             return Ok(());
         }
-        self.settle(ctx, Movement {
-            from: Some(account.address),
-            total: coins.clone(),
-            legs: vec![Leg { to: None, coins: coins.clone() }],
-            reason: MoveReason::Burn,
-        })
+        self.settle(
+            ctx,
+            Movement {
+                from: Some(account.address),
+                total: coins.clone(),
+                legs: vec![Leg { to: None, coins: coins.clone() }],
+                reason: MoveReason::Burn,
+            },
+        )
     }
 }

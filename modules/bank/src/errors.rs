@@ -221,12 +221,7 @@ mod tests {
                 18,
                 "invalid UseDefaultFor denom \"x\": invalid denom: x: invalid request",
             ),
-            (
-                BankError::SendEnabledInParams,
-                "undefined",
-                1,
-                "use of send_enabled in params is no longer supported",
-            ),
+            (BankError::SendEnabledInParams, "undefined", 1, "use of send_enabled in params is no longer supported"),
             (
                 BankError::MayNotMint("mint".to_owned()),
                 "sdk",

@@ -28,9 +28,9 @@ pub(crate) fn init(ctx: &mut Ctx<'_>, json: Value) -> Result<ValidatorUpdates, F
     for (address, coins) in balances(ctx, &genesis.balances)? {
         for coin in &coins {
             let sum = supply.entry(coin.denom.clone()).or_default();
-            *sum = sum.checked_add(coin.amount).ok_or_else(|| {
-                Fatal::new(format!("supply of {} exceeds {}", coin.denom, Amount::MAX))
-            })?;
+            *sum = sum
+                .checked_add(coin.amount)
+                .ok_or_else(|| Fatal::new(format!("supply of {} exceeds {}", coin.denom, Amount::MAX)))?;
             state::set_balance(ctx, &address, &coin.denom, Amount::ZERO, coin.amount)
                 .map_err(|e| e.unexpected("balances"))?;
         }
@@ -72,10 +72,7 @@ pub(crate) fn export(ctx: &ReadCtx) -> Result<Value, Fatal> {
 }
 
 fn default_state() -> GenesisState {
-    GenesisState {
-        params: Some(Params { default_send_enabled: true, ..Params::default() }),
-        ..GenesisState::default()
-    }
+    GenesisState { params: Some(Params { default_send_enabled: true, ..Params::default() }), ..GenesisState::default() }
 }
 
 /// The switches of both places where a genesis may have them; the newer place wins.
@@ -115,8 +112,7 @@ fn require_stated_supply(genesis: &GenesisState, supply: &BTreeMap<Denom, Amount
         return Ok(());
     }
     let stated = parse(&genesis.supply).map_err(|e| Fatal::new(format!("supply: {e}")))?;
-    let equal = stated.len() == supply.len()
-        && stated.iter().all(|coin| supply.get(&coin.denom) == Some(&coin.amount));
+    let equal = stated.len() == supply.len() && stated.iter().all(|coin| supply.get(&coin.denom) == Some(&coin.amount));
     if equal {
         return Ok(());
     }
@@ -127,8 +123,8 @@ fn require_stated_supply(genesis: &GenesisState, supply: &BTreeMap<Denom, Amount
 fn checked_metadata(entries: Vec<Metadata>) -> Result<BTreeMap<Denom, Metadata>, Fatal> {
     let mut all = BTreeMap::new();
     for entry in entries {
-        let base = metadata::validate(&entry)
-            .map_err(|e| Fatal::new(format!("denom_metadata of {:?}: {e}", entry.base)))?;
+        let base =
+            metadata::validate(&entry).map_err(|e| Fatal::new(format!("denom_metadata of {:?}: {e}", entry.base)))?;
         if all.insert(base.clone(), entry).is_some() {
             return Err(Fatal::new(format!("duplicate client metadata for denom {base}")));
         }

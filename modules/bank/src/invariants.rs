@@ -19,7 +19,8 @@ pub(crate) fn check(ctx: &ReadCtx) -> Result<(), Fatal> {
             return Err(Fatal::new(format!("{address:?} holds 0{}", coin.denom)));
         }
         let sum = sums.entry(coin.denom.clone()).or_default();
-        *sum = sum.checked_add(coin.amount).ok_or_else(|| Fatal::new(format!("balances of {} overflow", coin.denom)))?;
+        *sum =
+            sum.checked_add(coin.amount).ok_or_else(|| Fatal::new(format!("balances of {} overflow", coin.denom)))?;
         holders.insert((coin.denom, address));
     }
     let mut supply = BTreeMap::new();

@@ -136,10 +136,7 @@ mod tests {
             "the exponent for base denomination unit uplume must be 0"
         );
         assert_eq!(broken(|m| m.denom_units[1].exponent = 0), "denom units should be sorted asc by exponent");
-        assert_eq!(
-            broken(|m| m.denom_units.push(unit("uplume", 9))),
-            "duplicate denomination unit uplume"
-        );
+        assert_eq!(broken(|m| m.denom_units.push(unit("uplume", 9))), "duplicate denomination unit uplume");
         assert_eq!(broken(|m| m.denom_units.push(unit("x", 9))), "invalid denom unit: invalid denom: x");
         assert_eq!(
             broken(|m| m.denom_units[1].aliases = vec!["a".into(), "a".into()]),

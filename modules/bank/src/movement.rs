@@ -180,8 +180,7 @@ impl Bank {
 
 /// Takes coins from an account. Checks all of them before it writes any.
 fn debit(ctx: &mut Ctx<'_>, locked: &Coins, from: &Address, coins: &Coins) -> Result<(), Abort> {
-    let held =
-        coins.iter().map(|coin| state::balance(ctx, from, &coin.denom)).collect::<Result<Vec<Amount>, _>>()?;
+    let held = coins.iter().map(|coin| state::balance(ctx, from, &coin.denom)).collect::<Result<Vec<Amount>, _>>()?;
     for (coin, held) in coins.iter().zip(&held) {
         let locked = locked.amount_of(coin.denom.as_str());
         let spendable = held.checked_sub(locked).unwrap_or(Amount::ZERO);
@@ -202,10 +201,9 @@ fn credit(ctx: &mut Ctx<'_>, to: &Address, coins: &Coins) -> Result<(), Abort> {
     for Coin { denom, amount } in coins {
         let held = state::balance(ctx, to, denom)?;
         // Cannot happen while the supply is bounded, since no balance exceeds it; a mint checks the supply before.
-        let more = held.checked_add(*amount).ok_or_else(|| BankError::BalanceTooLarge {
-            address: to.clone(),
-            denom: denom.clone(),
-        })?;
+        let more = held
+            .checked_add(*amount)
+            .ok_or_else(|| BankError::BalanceTooLarge { address: to.clone(), denom: denom.clone() })?;
         state::set_balance(ctx, to, denom, held, more)?;
     }
     Ok(())

@@ -100,7 +100,7 @@ fn random_part(next: &mut dyn FnMut() -> u64, held: &Coins) -> Coins {
         };
         Coin::new(coin.denom.clone(), amount)
     });
-    Coins::from_unsorted(parts).unwrap_or_default()
+    Coins::from_unsorted(parts).expect("what an account holds has each denomination once")
 }
 
 fn pick<'a, T>(next: &mut dyn FnMut() -> u64, items: &'a [T]) -> Option<&'a T> {

@@ -11,9 +11,9 @@ use plume_proto::cosmos::bank::v1beta1 as proto;
 use plume_proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 use plume_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
 
+use crate::Bank;
 use crate::coins::coin_to_proto;
 use crate::state::{self, METADATA, OWNERS_STORE, PARAMS, SEND_ENABLED, STORE, SUPPLY};
-use crate::Bank;
 
 type Answer<T> = Result<T, QueryFailure>;
 
@@ -195,9 +195,7 @@ fn stored_coin(key: &[u8], value: &Bytes) -> Answer<Option<Coin>> {
 
 fn require_metadata(ctx: &ReadCtx, denom: &str) -> Answer<proto::Metadata> {
     let denom = require_denom(denom)?;
-    METADATA
-        .get(ctx, &denom)?
-        .ok_or_else(|| QueryFailure::not_found(format!("client metadata for denom {denom}")))
+    METADATA.get(ctx, &denom)?.ok_or_else(|| QueryFailure::not_found(format!("client metadata for denom {denom}")))
 }
 
 fn require_denom(text: &str) -> Answer<Denom> {

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use plume_kit::{Abort, Ctx, KvGas};
 use plume_primitives::{Address, Amount, Coin, CoinError, Coins, Denom};
 use plume_proto::cosmos::bank::v1beta1::{Metadata, Params};
-use plume_state::collections::{IntText, Item, KeyBuf, KeyCodec, LengthPrefixed, Map, Proto, Schema, SchemaError, Unit, ValueCodec};
+use plume_state::collections::{
+    IntText, Item, KeyBuf, KeyCodec, LengthPrefixed, Map, Proto, Schema, SchemaError, Unit, ValueCodec,
+};
 use plume_state::{Derivation, Direction, KvRead, KvWrite, StateError, Store};
 
 /// The module's store.
@@ -53,11 +55,7 @@ pub(crate) fn derivations() -> Vec<Derivation> {
 }
 
 /// How much of `denom` an account holds.
-pub(crate) fn balance(
-    state: &(impl KvRead + ?Sized),
-    address: &Address,
-    denom: &Denom,
-) -> Result<Amount, StateError> {
+pub(crate) fn balance(state: &(impl KvRead + ?Sized), address: &Address, denom: &Denom) -> Result<Amount, StateError> {
     Ok(BALANCES.get(state, &(address, denom))?.unwrap_or_default())
 }
 
@@ -179,10 +177,7 @@ mod tests {
             BALANCES.raw_key(&(&self::address(), &denom())).unwrap().to_vec(),
             concat(&[b"\x02\x14", &address, b"uplume"])
         );
-        assert_eq!(
-            owner_key(&self::address(), &denom()).unwrap().to_vec(),
-            concat(&[b"\x03uplume\x00\x14", &address])
-        );
+        assert_eq!(owner_key(&self::address(), &denom()).unwrap().to_vec(), concat(&[b"\x03uplume\x00\x14", &address]));
         assert_eq!(SEND_ENABLED.raw_key(&denom()).unwrap().as_slice(), b"\x04uplume");
         assert_eq!(PARAMS.key(), b"\x05");
         assert_eq!((STORE.name(), OWNERS_STORE.name()), ("bank", "bank.owners"));
@@ -217,10 +212,10 @@ mod tests {
             .unwrap();
             out
         };
-        assert_eq!(derive(&concat(&[b"\x02\x14", &[0xAB; 20], b"uplume"])), [(
-            concat(&[b"\x03uplume\x00\x14", &[0xAB; 20]]),
-            vec![1]
-        )]);
+        assert_eq!(
+            derive(&concat(&[b"\x02\x14", &[0xAB; 20], b"uplume"])),
+            [(concat(&[b"\x03uplume\x00\x14", &[0xAB; 20]]), vec![1])]
+        );
         assert_eq!(derive(b"\x00uplume"), []);
         assert_eq!(owner_of(&concat(&[b"\x14", &[0xAB; 20]])).unwrap(), address());
     }

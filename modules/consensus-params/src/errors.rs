@@ -19,7 +19,9 @@ pub enum ConsensusParamsError {
     #[error("all parameters must be present")]
     NotAllPresent,
     /// Nothing was stored at genesis.
-    #[error("collections: not found: key 'no_key' of type github.com/cosmos/gogoproto/tendermint.types.ConsensusParams")]
+    #[error(
+        "collections: not found: key 'no_key' of type github.com/cosmos/gogoproto/tendermint.types.ConsensusParams"
+    )]
     NotStored,
     /// Parameters that CometBFT refuses.
     #[error(transparent)]

@@ -18,11 +18,7 @@ msgs! {
 ///
 /// # Errors
 /// `gov/13` another signer, `undefined/1` parameters that are missing or that CometBFT refuses.
-pub(crate) fn update_params(
-    authority: &Address,
-    ctx: &mut Ctx<'_>,
-    msg: &MsgUpdateParams,
-) -> Result<Response, Abort> {
+pub(crate) fn update_params(authority: &Address, ctx: &mut Ctx<'_>, msg: &MsgUpdateParams) -> Result<Response, Abort> {
     let expected = ctx.chain().prefix.account(authority);
     if msg.authority != expected {
         return Err(ConsensusParamsError::InvalidAuthority { expected, got: msg.authority.clone() }.into());
@@ -34,17 +30,17 @@ pub(crate) fn update_params(
     let now = PARAMS.get(ctx)?.ok_or(ConsensusParamsError::NotStored)?;
     let stated = ConsensusParams {
         block: Some(*block),
-        evidence: Some(evidence.clone()),
+        evidence: Some(*evidence),
         validator: Some(validator.clone()),
         version: Some(VersionParams::default()),
-        abci: msg.abci.clone(),
+        abci: msg.abci,
     };
     // # Consensus
     // Where the SDK would reset the version to 0 we keep it: the headers' version must stay the one that the
     // application reports.
     let next = ConsensusParams {
-        version: Some(now.version.clone().unwrap_or_default()),
-        abci: Some(msg.abci.clone().or(now.abci.clone()).unwrap_or_default()),
+        version: Some(now.version.unwrap_or_default()),
+        abci: Some(msg.abci.or(now.abci).unwrap_or_default()),
         ..stated.clone()
     };
     rules::validate(&next).map_err(ConsensusParamsError::from)?;
@@ -52,6 +48,8 @@ pub(crate) fn update_params(
 
     PARAMS.set(ctx, &next)?;
     let parameters = text::compact(&stated);
-    ctx.emit(Event::new("update_consensus_params").with("authority", msg.authority.as_str()).with("parameters", parameters));
+    ctx.emit(
+        Event::new("update_consensus_params").with("authority", msg.authority.as_str()).with("parameters", parameters),
+    );
     Ok(Response::of(&MsgUpdateParamsResponse {}))
 }

@@ -66,7 +66,9 @@ pub enum RuleError {
         height: i64,
     },
     /// Vote extensions switched on at a height that has passed.
-    #[error("vote extensions cannot be updated to a past or current height, enable height: {enable}, current height {height}")]
+    #[error(
+        "vote extensions cannot be updated to a past or current height, enable height: {enable}, current height {height}"
+    )]
     VoteExtensionsInThePast {
         /// The height asked for.
         enable: i64,
@@ -99,7 +101,7 @@ pub fn validate(params: &ConsensusParams) -> Result<(), RuleError> {
         return Err(RuleError::MaxGas(block.max_gas));
     }
 
-    let evidence = params.evidence.clone().unwrap_or_default();
+    let evidence = params.evidence.unwrap_or_default();
     if evidence.max_age_num_blocks <= 0 {
         return Err(RuleError::MaxAgeNumBlocks(evidence.max_age_num_blocks));
     }

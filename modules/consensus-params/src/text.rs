@@ -17,7 +17,7 @@ pub(crate) fn compact(params: &ConsensusParams) -> String {
     if let Some(evidence) = &params.evidence {
         message(&mut out, "evidence", |out| {
             number(out, "max_age_num_blocks", evidence.max_age_num_blocks);
-            let age = evidence.max_age_duration.clone().unwrap_or_default();
+            let age = evidence.max_age_duration.unwrap_or_default();
             message(out, "max_age_duration", |out| {
                 number(out, "seconds", age.seconds);
                 number(out, "nanos", age.nanos.into());
@@ -40,7 +40,9 @@ pub(crate) fn compact(params: &ConsensusParams) -> String {
         });
     }
     if let Some(abci) = &params.abci {
-        message(&mut out, "abci", |out| number(out, "vote_extensions_enable_height", abci.vote_extensions_enable_height));
+        message(&mut out, "abci", |out| {
+            number(out, "vote_extensions_enable_height", abci.vote_extensions_enable_height)
+        });
     }
     out
 }

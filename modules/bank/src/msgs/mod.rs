@@ -42,7 +42,9 @@ pub(crate) fn check(msg: &BankMsg) -> Result<(), TxError> {
 fn require_integers(coins: &[ProtoCoin]) -> Result<(), TxError> {
     match coins.iter().find(|coin| !is_integer(&coin.amount)) {
         None => Ok(()),
-        Some(coin) => Err(TxError::wrap(sdk::TX_DECODE, format_args!("{:?} is not an integer of 256 bits", coin.amount))),
+        Some(coin) => {
+            Err(TxError::wrap(sdk::TX_DECODE, format_args!("{:?} is not an integer of 256 bits", coin.amount)))
+        }
     }
 }
 

@@ -13,9 +13,8 @@ use crate::{Bank, BankError};
 /// funds, a hook's refusal.
 pub(crate) fn send(bank: &Bank, ctx: &mut Ctx<'_>, msg: &MsgSend) -> Result<Response, Abort> {
     let prefix = &ctx.chain().prefix;
-    let address = |role, text: &str| {
-        prefix.parse_account(text).map_err(|source| BankError::InvalidAddress { role, source })
-    };
+    let address =
+        |role, text: &str| prefix.parse_account(text).map_err(|source| BankError::InvalidAddress { role, source });
     let from = address("from", &msg.from_address)?;
     let to = address("to", &msg.to_address)?;
     let coins = require_positive(&msg.amount)?;
@@ -23,11 +22,14 @@ pub(crate) fn send(bank: &Bank, ctx: &mut Ctx<'_>, msg: &MsgSend) -> Result<Resp
     bank.require_send_enabled(ctx, &coins)?;
     bank.require_not_blocked(&to, &msg.to_address)?;
 
-    bank.settle(ctx, Movement {
-        from: Some(from),
-        total: coins.clone(),
-        legs: vec![Leg { to: Some(to), coins }],
-        reason: MoveReason::Send,
-    })?;
+    bank.settle(
+        ctx,
+        Movement {
+            from: Some(from),
+            total: coins.clone(),
+            legs: vec![Leg { to: Some(to), coins }],
+            reason: MoveReason::Send,
+        },
+    )?;
     Ok(Response::of(&MsgSendResponse {}))
 }

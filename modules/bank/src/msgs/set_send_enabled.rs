@@ -22,8 +22,7 @@ pub(crate) fn set_send_enabled(bank: &Bank, ctx: &mut Ctx<'_>, msg: &MsgSetSendE
         if !seen.insert(entry.denom.as_str()) {
             return Err(BankError::DuplicateSendEnabled(entry.denom.clone()).into());
         }
-        let denom =
-            Denom::new(&entry.denom).map_err(|_| BankError::InvalidSendEnabledDenom(entry.denom.clone()))?;
+        let denom = Denom::new(&entry.denom).map_err(|_| BankError::InvalidSendEnabledDenom(entry.denom.clone()))?;
         switches.push((denom, entry.enabled));
     }
     let defaults = msg
