@@ -31,7 +31,7 @@ func newCast() *cast {
 		if coins != "" {
 			num := uint64(len(c.input.accounts))
 			c.input.accounts = append(c.input.accounts, authtypes.NewBaseAccount(k.addr(), nil, num, 0))
-			c.input.balances = append(c.input.balances, banktypes.Balance{Address: k.addr().String(), Coins: coinsOf(coins)})
+			c.input.balances = append(c.input.balances, banktypes.Balance{Address: k.addr().String(), Coins: coinsOf(coins).Sort()})
 		}
 		return k
 	}
@@ -100,6 +100,8 @@ type scenario struct {
 	raw []byte
 	// mayDiffer is set where the circuit breaker's gas decides where the gas runs out.
 	mayDiffer bool
+	// diverges is set where the SDK's own answer is a defect or a leniency that nobody need share. These run last.
+	diverges bool
 }
 
 func scenarios(c *cast) []scenario {
@@ -250,7 +252,6 @@ func scenarios(c *cast) []scenario {
 		{name: "wrong_account_number", about: "signed with another account number", request: with(by("alice"), func(r *request) { r.signers[0].accNum = u(77) }, send("alice", "bob", "1stake"))},
 		{name: "wrong_signer", about: "the key stated is right, the signature is another's", request: with(by("alice"), func(r *request) { r.signers[0].signWith = k("bob") }, send("alice", "bob", "1stake"))},
 		{name: "wrong_public_key", about: "the key stated is not the sender's", request: with(by("alice"), func(r *request) { r.signers[0].pubKeyOf = k("bob") }, send("alice", "bob", "1stake"))},
-		{name: "no_public_key_known", about: "no key stated, the account has one", request: with(by("alice"), func(r *request) { r.signers[0].noPubKey = true }, send("alice", "bob", "1stake"))},
 		{name: "no_public_key_unknown", about: "no key stated, the account has none", request: with(by("member1"), func(r *request) { r.signers[0].noPubKey = true; r.fee = coinsOf("500stake") }, send("member1", "bob", "1stake"))},
 		{name: "high_s", about: "the signature's S above half the order", request: with(by("alice"), func(r *request) {
 			r.editRaw = func(t *txtypes.TxRaw) {
@@ -307,9 +308,6 @@ func scenarios(c *cast) []scenario {
 		{name: "unknown_non_critical_field_in_message", about: "a field number with bit 11 set in MsgSend", request: with(by("alice"), func(r *request) {
 			r.anys = []*codectypes.Any{anyMsg("/cosmos.bank.v1beta1.MsgSend", append(append([]byte{}, plain...), field(1024+7, []byte("x"))...))}
 		})},
-		{name: "body_field_twice", about: "ADR-027: the body occurs twice in TxRaw", request: with(by("alice"), func(r *request) {
-			r.editBytes = func(b []byte) []byte { return append(field(1, []byte{}), b...) }
-		}, send("alice", "bob", "1stake"))},
 		{name: "long_varint", about: "ADR-027: the body's length is not in its shortest form", request: with(by("alice"), func(r *request) {
 			r.editBytes = func(b []byte) []byte {
 				// 0x0a, two bytes of length; the second gets a needless continuation.
@@ -321,5 +319,11 @@ func scenarios(c *cast) []scenario {
 		{name: "text", about: "text", raw: []byte("not a transaction")},
 		// Success after all the failures: sequences are what the successes and the failed messages made them.
 		{name: "send_after_failures", about: "an ordinary send again", request: with(by("carol"), nil, send("carol", "bob", "1stake"))},
+
+		// After the queries: an implementation may well end these otherwise than the SDK does.
+		{name: "no_public_key_known", diverges: true, about: "no key stated, the account has one", request: with(by("alice"), func(r *request) { r.signers[0].noPubKey = true }, send("alice", "bob", "1stake"))},
+		{name: "body_field_twice", diverges: true, about: "ADR-027: the body occurs twice in TxRaw", request: with(by("alice"), func(r *request) {
+			r.editBytes = func(b []byte) []byte { return append(field(1, []byte{}), b...) }
+		}, send("alice", "bob", "1stake"))},
 	}
 }
