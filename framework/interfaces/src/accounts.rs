@@ -77,13 +77,13 @@ pub trait Accounts: Send + Sync + 'static {
     /// State that cannot be read, gas.
     fn exists(&self, state: &dyn KvRead, address: &Address) -> Result<bool, StateError>;
 
-    /// Creates a base account with the next account number.
+    /// Creates a base account with the next account number. Ask [`Accounts::exists`] first.
     ///
     /// # Errors
-    /// State that cannot be read, gas.
+    /// State that cannot be read, gas; `Fatal` when there is an account already.
     fn create(&self, ctx: &mut Ctx<'_>, address: &Address) -> Result<Account, Abort>;
 
-    /// Sets the public key of an account that has none.
+    /// Sets the public key of an account that has none; one that is set stays.
     ///
     /// # Errors
     /// `sdk/9` when there is no such account.

@@ -52,9 +52,8 @@ impl Record {
         permissions: &[Permission],
         number: u64,
     ) -> Self {
-        let Self::Base(base) = Self::base(prefix, address, number) else { unreachable!("base makes a base account") };
         Self::Module(ModuleAccount {
-            base_account: Some(base),
+            base_account: Some(new_base(prefix, address, number)),
             name: name.to_owned(),
             permissions: permissions.iter().map(|permission| permission.as_str().to_owned()).collect(),
         })
@@ -127,6 +126,10 @@ impl Record {
             _ => Ok(address),
         }
     }
+}
+
+fn new_base(prefix: &Bech32Prefix, address: &Address, number: u64) -> BaseAccount {
+    BaseAccount { address: prefix.account(address), pub_key: None, account_number: number, sequence: 0 }
 }
 
 const HAS_BASE: &str = "a module account without one is neither read nor made";
