@@ -6,6 +6,8 @@
 //! Defaults: 1,000,000 accounts in one store, 100 blocks of 10,000 random updates. A record is a key of 33 bytes (as a bank
 //! balance has) and a value of 9.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "outside the state machine")]
+
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Instant};
 
 use plume_state::{Backend, Change, CommittedBlock, Store, StoreDelta};
@@ -34,10 +36,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     backend.drain()?;
     println!("filled with {accounts} accounts: {} B on disk per account", dir_size(&folder)? / accounts as u64);
 
-    let (io_before, size_before, cpu_before, begun) = (written()?, dir_size(&folder)?, cpu_by_thread()?, Instant::now());
+    let (io_before, size_before, cpu_before, begun) =
+        (written()?, dir_size(&folder)?, cpu_by_thread()?, Instant::now());
     let mut state_bytes = 0;
     for _ in 0..blocks {
-        let picked: BTreeMap<_, _> = (0..updates).map(|_| rng.gen_range(0..accounts)).map(|at| (keys[at], at)).collect();
+        let picked: BTreeMap<_, _> =
+            (0..updates).map(|_| rng.gen_range(0..accounts)).map(|at| (keys[at], at)).collect();
         state_bytes += picked.len() * (33 + VALUE_LEN);
         backend.persist(block(&mut height, &picked, &mut values, &mut rng, false))?;
     }
@@ -50,7 +54,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("  CPU of {thread}: {:.2} us per update", used * 1e6 / count);
     }
     let bytes = written()? - io_before;
-    println!("  written: {:.0} B per update, {:.2} per state byte", bytes as f64 / count, bytes as f64 / state_bytes as f64);
+    println!(
+        "  written: {:.0} B per update, {:.2} per state byte",
+        bytes as f64 / count,
+        bytes as f64 / state_bytes as f64
+    );
     println!("  kept: {:.0} B per update", (dir_size(&folder)? as f64 - size_before as f64) / count);
     drop(backend);
 

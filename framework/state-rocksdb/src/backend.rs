@@ -63,7 +63,10 @@ pub(crate) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("path", &self.path).field("durable_height", &self.durable_height).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("path", &self.path)
+            .field("durable_height", &self.durable_height)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +107,9 @@ impl RocksBackend {
             checkpoints: Mutex::new(()),
             _lock: opened.lock,
         });
-        checkpoint::remove_unfinished(&shared).and_then(|()| group::remove_unfinished(&shared)).map_err(|source| OpenError::Io { path: shared.path.clone(), source })?;
+        checkpoint::remove_unfinished(&shared)
+            .and_then(|()| group::remove_unfinished(&shared))
+            .map_err(|source| OpenError::Io { path: shared.path.clone(), source })?;
         let (commands, writer) = writer::start(Arc::clone(&shared), config, facts.head)
             .map_err(|source| OpenError::Io { path: shared.path.clone(), source })?;
         Ok(Self {
@@ -167,7 +172,11 @@ impl RocksBackend {
 
     fn send(&self, command: Command) -> Result<(), StateError> {
         let stopped = || StateError::backend("the writer thread has stopped");
-        self.commands.as_ref().ok_or_else(stopped)?.send(command).map_err(|_| self.shared.failure().unwrap_or_else(stopped))
+        self.commands
+            .as_ref()
+            .ok_or_else(stopped)?
+            .send(command)
+            .map_err(|_| self.shared.failure().unwrap_or_else(stopped))
     }
 
     /// Sends a command and waits for its answer.

@@ -43,7 +43,8 @@ pub(crate) fn write(shared: &Shared, checkpoint: Checkpoint<'_>) -> Result<(), S
 
 fn write_file(path: &Path, checkpoint: Checkpoint<'_>) -> Result<(), StateError> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(disk)?);
-    let sections = u32::try_from(checkpoint.sections.len()).map_err(|_| StateError::backend("too many checkpoint sections"))?;
+    let sections =
+        u32::try_from(checkpoint.sections.len()).map_err(|_| StateError::backend("too many checkpoint sections"))?;
     let mut header = MAGIC.to_vec();
     header.extend_from_slice(&checkpoint.height.to_be_bytes());
     header.extend_from_slice(&checkpoint.app_hash);
@@ -94,7 +95,9 @@ pub(crate) fn read_newest(shared: &Shared) -> Result<Option<StoredCheckpoint>, S
     for height in heights.into_iter().rev().filter(|height| *height <= durable) {
         let path = path_of(shared, height);
         match verify(&path) {
-            Ok(index) if index.height == height && belongs(shared, &index)? => return index.open(&path).map(Some).map_err(disk),
+            Ok(index) if index.height == height && belongs(shared, &index)? => {
+                return index.open(&path).map(Some).map_err(disk);
+            }
             Ok(_) => tracing::warn!(path = %path.display(), "checkpoint belongs to another history, ignored"),
             Err(error) => tracing::warn!(path = %path.display(), %error, "checkpoint is damaged, ignored"),
         }
@@ -149,7 +152,8 @@ fn heights(shared: &Shared) -> Result<Vec<u64>, StateError> {
     let mut heights = vec![];
     for entry in fs::read_dir(shared.tree_dir()).map_err(disk)? {
         let name = entry.map_err(disk)?.file_name();
-        let height: Option<u64> = name.to_str().and_then(|name| name.strip_suffix(".tree")).and_then(|name| name.parse().ok());
+        let height: Option<u64> =
+            name.to_str().and_then(|name| name.strip_suffix(".tree")).and_then(|name| name.parse().ok());
         heights.extend(height);
     }
     Ok(heights)

@@ -187,7 +187,13 @@ mod tests {
 
     #[test]
     fn malformed_history_keys_are_not_parsed() {
-        for raw in [&b""[..], b"\x02", b"\x02\0\0\0\0\0\0\0\0", b"\x02\0\x01a\0\x02\0\0\0\0\0\0\0\x01", b"\x01\0\x01a\0\x01\0\0\0\0\0\0\0\x01"] {
+        for raw in [
+            &b""[..],
+            b"\x02",
+            b"\x02\0\0\0\0\0\0\0\0",
+            b"\x02\0\x01a\0\x02\0\0\0\0\0\0\0\x01",
+            b"\x01\0\x01a\0\x01\0\0\0\0\0\0\0\x01",
+        ] {
             assert_eq!(parse_history(raw), None, "{raw:?}");
         }
     }

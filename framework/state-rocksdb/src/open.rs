@@ -11,8 +11,7 @@ use std::{
 use rocksdb::{BlockBasedOptions, Cache, DB, DBCompactionStyle, DBCompressionType, FlushOptions, LogLevel, Options};
 
 use crate::{
-    Config, OpenError,
-    failpoint,
+    Config, OpenError, failpoint,
     filter::{PruneFilterFactory, PruneRule},
     identity::{self, Identity, Unreadable},
     keys,
@@ -149,8 +148,9 @@ fn check_unborn(path: &Path, db_path: &Path) -> Result<(), OpenError> {
             let reason = format!("the file CURRENT is missing beside {name}");
             return Err(OpenError::Corrupt { path: path.to_owned(), reason });
         }
-        let is_of_birth = ["LOCK", "LOG", "IDENTITY", "MANIFEST-", "OPTIONS-"].iter().any(|start| name.starts_with(start))
-            || name.ends_with(".dbtmp");
+        let is_of_birth =
+            ["LOCK", "LOG", "IDENTITY", "MANIFEST-", "OPTIONS-"].iter().any(|start| name.starts_with(start))
+                || name.ends_with(".dbtmp");
         if !is_of_birth {
             return Err(OpenError::Foreign { path: path.to_owned(), found: format!("the file {DB_DIR}/{name}") });
         }
@@ -180,7 +180,9 @@ fn read_facts(path: &Path, db: &DB) -> Result<Option<Facts>, OpenError> {
         },
     })?;
     let height = |key: &[u8], name: &str| {
-        get(key)?.map(|raw| decode_height(&raw).ok_or_else(|| corrupt(format!("the {name} record is malformed")))).transpose()
+        get(key)?
+            .map(|raw| decode_height(&raw).ok_or_else(|| corrupt(format!("the {name} record is malformed"))))
+            .transpose()
     };
     let head = match height(keys::META_HEAD, "head")? {
         None => None,

@@ -31,17 +31,21 @@ impl Shared {
             return Ok(None);
         };
         let record = keys::parse_block(key).zip(BlockRecord::decode(value));
-        record.map(Some).ok_or_else(|| StateError::backend(format!("the block record at or below {height} is malformed")))
+        record
+            .map(Some)
+            .ok_or_else(|| StateError::backend(format!("the block record at or below {height} is malformed")))
     }
 
     /// What is known of the block in force at `height`.
     pub(crate) fn block(&self, height: u64) -> Result<Durable, StateError> {
         let found = self.record_at_or_below(height)?;
-        let (at, record) = found.ok_or_else(|| StateError::backend(format!("no block record at or below height {height}")))?;
+        let (at, record) =
+            found.ok_or_else(|| StateError::backend(format!("no block record at or below height {height}")))?;
         self.describe(at, &record)
     }
 
     /// Visits live values in key order.
+    #[expect(clippy::type_complexity, reason = "the trait's signature")]
     pub(crate) fn scan(
         &self,
         store: Store,
@@ -69,8 +73,11 @@ impl Shared {
         let prefix = keys::current_prefix(id);
         let files = self.db.live_files().map_err(disk)?;
         let starts = files.iter().filter(|file| file.level > 0).filter_map(|file| file.start_key.as_deref());
-        let mut starts: Vec<_> =
-            starts.filter_map(|key| key.strip_prefix(&prefix)).filter(|key| !key.is_empty()).map(Bytes::copy_from_slice).collect();
+        let mut starts: Vec<_> = starts
+            .filter_map(|key| key.strip_prefix(&prefix))
+            .filter(|key| !key.is_empty())
+            .map(Bytes::copy_from_slice)
+            .collect();
         starts.sort();
         starts.dedup();
         let wanted = parts.saturating_sub(1);
@@ -118,6 +125,7 @@ impl Shared {
     }
 
     /// Visits the keys that changed behind `height`, with their live values.
+    #[expect(clippy::type_complexity, reason = "the trait's signature")]
     pub(crate) fn changed_since(
         &self,
         store: Store,
@@ -271,7 +279,9 @@ impl<'a> Merge<'a> {
         let live = self.current.item().map(|(raw, value)| (Bytes::copy_from_slice(key_of_current(raw)), value));
         let live = live.map(|(key, value)| (key, Bytes::copy_from_slice(value)));
         let changed = match self.history.key() {
-            Some(raw) => Some(keys::parse_history(raw).ok_or_else(|| StateError::backend("a history key is malformed"))?.1),
+            Some(raw) => {
+                Some(keys::parse_history(raw).ok_or_else(|| StateError::backend("a history key is malformed"))?.1)
+            }
             None => None,
         };
         self.current.status().and_then(|()| self.history.status()).map_err(disk)?;

@@ -7,9 +7,7 @@ use rocksdb::{ReadOptions, WriteBatch};
 
 use crate::{
     backend::{Shared, disk},
-    checkpoint, failpoint,
-    keys,
-    open,
+    checkpoint, failpoint, keys, open,
     records::BlockRecord,
 };
 

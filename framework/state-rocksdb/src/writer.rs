@@ -52,7 +52,8 @@ const JOURNAL_MARGIN: u64 = 1_000;
 /// Bytes of a block's changes, as the bounds of the lag count them.
 pub(crate) fn size(block: &CommittedBlock) -> u64 {
     let per_change = 16; // heights, lengths
-    let deltas = block.deltas.iter().map(|delta| delta.len().saturating_mul(per_change).saturating_add(delta.payload_bytes()));
+    let deltas =
+        block.deltas.iter().map(|delta| delta.len().saturating_mul(per_change).saturating_add(delta.payload_bytes()));
     let total = deltas.fold(0usize, usize::saturating_add);
     u64::try_from(total).unwrap_or(u64::MAX).saturating_add(64)
 }
@@ -79,7 +80,6 @@ pub(crate) fn start(
         compact_dead_bytes: config.compact_dead_bytes,
         shared,
     };
-    #[expect(clippy::disallowed_methods, reason = "durability happens off the block thread; nothing here reaches the app hash")]
     let thread = std::thread::Builder::new().name("state-writer".to_owned()).spawn(move || writer.run(&receiver))?;
     Ok((sender, thread))
 }
@@ -180,7 +180,9 @@ impl Writer {
         self.head = Some(block.height);
         self.group.bytes = self.group.bytes.saturating_add(bytes);
         self.group.blocks.push(block);
-        if u64::try_from(self.group.blocks.len()).is_ok_and(|blocks| blocks < self.flush_blocks) && self.group.bytes < self.flush_bytes {
+        if u64::try_from(self.group.blocks.len()).is_ok_and(|blocks| blocks < self.flush_blocks)
+            && self.group.bytes < self.flush_bytes
+        {
             return Ok(());
         }
         self.flush()
@@ -199,7 +201,8 @@ impl Writer {
         }
         {
             let mut progress = self.shared.progress.lock();
-            progress.lag_blocks = progress.lag_blocks.saturating_sub(u64::try_from(group.blocks.len()).unwrap_or(u64::MAX));
+            progress.lag_blocks =
+                progress.lag_blocks.saturating_sub(u64::try_from(group.blocks.len()).unwrap_or(u64::MAX));
             progress.lag_bytes = progress.lag_bytes.saturating_sub(group.bytes);
         }
         // Only limits that are on disk may reach the compactions.
@@ -223,8 +226,9 @@ impl Writer {
     /// the block thread wait too.
     fn wait_for_compactions(&self) -> Result<(), StateError> {
         loop {
-            let files = self.shared.db.property_int_value(&rocksdb::properties::num_files_at_level(0)).map_err(disk)?;
-            let running = self.shared.db.property_int_value(rocksdb::properties::NUM_RUNNING_COMPACTIONS).map_err(disk)?;
+            let files = self.shared.db.property_int_value(rocksdb::properties::num_files_at_level(0)).map_err(disk)?;
+            let running =
+                self.shared.db.property_int_value(rocksdb::properties::NUM_RUNNING_COMPACTIONS).map_err(disk)?;
             if files.is_none_or(|files| files < MAX_YOUNG_FILES) || running == Some(0) {
                 return Ok(());
             }
@@ -281,7 +285,6 @@ impl Writer {
         }
         self.compacted_bytes = record.history_bytes;
         let shared = Arc::clone(&self.shared);
-        #[expect(clippy::disallowed_methods, reason = "compaction touches nothing that the state machine reads")]
         let thread = std::thread::Builder::new()
             .name("state-compact".to_owned())
             .spawn(move || compact(&shared))

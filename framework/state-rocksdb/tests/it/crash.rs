@@ -230,7 +230,10 @@ fn outcome(folder: &Path, nodes: &[Node], context: &str) -> Outcome {
 
 /// Files of a database whose names contain `part`.
 fn matching(folder: &Path, part: &str) -> Vec<PathBuf> {
-    files(folder).into_keys().filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(part))).collect()
+    files(folder)
+        .into_keys()
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(part)))
+        .collect()
 }
 
 #[test]
@@ -253,13 +256,17 @@ fn torn_files_never_give_a_wrong_state() {
             let inside = file.strip_prefix(folder.path()).expect("inside").to_owned();
             for cut in [1, 5, 60, bytes.len() / 2] {
                 let keep = bytes.len().saturating_sub(cut);
-                tear(&format!("{part} {number} cut by {cut}"), &|copy| std::fs::write(copy.join(&inside), &bytes[..keep]).expect("written"));
+                tear(&format!("{part} {number} cut by {cut}"), &|copy| {
+                    std::fs::write(copy.join(&inside), &bytes[..keep]).expect("written")
+                });
             }
             for back in [1, 12, 100] {
                 let mut garbled = bytes.clone();
                 let from = garbled.len().saturating_sub(back);
                 garbled[from..].iter_mut().for_each(|byte| *byte ^= 0x5A);
-                tear(&format!("{part} {number} garbled at {back}"), &|copy| std::fs::write(copy.join(&inside), &garbled).expect("written"));
+                tear(&format!("{part} {number} garbled at {back}"), &|copy| {
+                    std::fs::write(copy.join(&inside), &garbled).expect("written")
+                });
             }
             tear(&format!("{part} {number} with junk"), &|copy| {
                 std::fs::write(copy.join(&inside), [&bytes[..], &[0xA5; 50]].concat()).expect("written");
@@ -270,13 +277,17 @@ fn torn_files_never_give_a_wrong_state() {
         }
     }
     tear("unfinished table", &|copy| std::fs::write(copy.join("db/009999.sst"), [7; 1000]).expect("written"));
-    tear("unfinished checkpoint", &|copy| std::fs::write(copy.join("tree/00000000000000000039.tmp"), [7; 1000]).expect("written"));
+    tear("unfinished checkpoint", &|copy| {
+        std::fs::write(copy.join("tree/00000000000000000039.tmp"), [7; 1000]).expect("written")
+    });
     tear("untouched", &|_| {});
     // What a power cut can really leave behind must not stand in the way: tails that were never synced, and nothing else.
     let harmless = ["unfinished table", "unfinished checkpoint", "untouched", ".tree", ".log", "OPTIONS"];
     for (name, outcome) in &seen {
         println!("{outcome:?}: {name}");
-        if harmless.iter().any(|part| name.starts_with(part)) || (name.starts_with("MANIFEST") && name.ends_with("with zeros")) {
+        if harmless.iter().any(|part| name.starts_with(part))
+            || (name.starts_with("MANIFEST") && name.ends_with("with zeros"))
+        {
             assert_eq!(*outcome, Outcome::Recovers, "{name}");
         }
     }

@@ -16,10 +16,7 @@ fn an_empty_database_says_so() {
     assert_eq!(backend.durable().expect("readable"), None);
     assert_eq!((backend.durable_height(), backend.history_start(), backend.lag()), (0, None, (0, 0)));
     assert!(backend.read_checkpoint().expect("readable").is_none());
-    assert_eq!(
-        backend.history_get(BANK, b"a", 0),
-        Err(StateError::Unavailable { requested: 0, oldest: 0, latest: 0 })
-    );
+    assert_eq!(backend.history_get(BANK, b"a", 0), Err(StateError::Unavailable { requested: 0, oldest: 0, latest: 0 }));
     backend.flush().expect("nothing to do");
 }
 
@@ -147,8 +144,13 @@ fn scans_obey_their_bounds_and_pass_errors_on() {
     let folder = tempdir().expect("folder");
     let backend = open(folder.path());
     let node = replay(&backend, 4, 30);
-    let bounds: [Bound<&[u8]>; 5] =
-        [Bound::Unbounded, Bound::Included(b"\0"), Bound::Excluded(b"a"), Bound::Included(b"a\xff"), Bound::Excluded(b"\xff")];
+    let bounds: [Bound<&[u8]>; 5] = [
+        Bound::Unbounded,
+        Bound::Included(b"\0"),
+        Bound::Excluded(b"a"),
+        Bound::Included(b"a\xff"),
+        Bound::Excluded(b"\xff"),
+    ];
     for store in STORES {
         for start in bounds {
             for end in bounds {
@@ -160,7 +162,9 @@ fn scans_obey_their_bounds_and_pass_errors_on() {
                     })
                     .expect("readable");
                 let expected = match (start, end) {
-                    (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) if a > b => vec![],
+                    (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) if a > b => {
+                        vec![]
+                    }
                     _ => node.range(store, start, end, plume_state::Direction::Ascending),
                 };
                 assert_eq!(found, expected, "{store} {start:?} {end:?}");

@@ -43,10 +43,13 @@ fn ranges_obey_bounds_direction_and_limit() {
                 for end in bounds {
                     for direction in [Direction::Ascending, Direction::Descending] {
                         let empty = matches!((start, end), (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) if a > b);
-                        let mut expected = if empty { vec![] } else { nodes[height].range(store, start, end, direction) };
+                        let mut expected =
+                            if empty { vec![] } else { nodes[height].range(store, start, end, direction) };
                         for limit in [usize::MAX, 3, 0] {
                             expected.truncate(limit);
-                            let found = backend.history_range(store, start, end, direction, height as u64, limit).expect("readable");
+                            let found = backend
+                                .history_range(store, start, end, direction, height as u64, limit)
+                                .expect("readable");
                             assert_eq!(found, expected, "{store} {height} {start:?} {end:?} {direction:?} {limit}");
                         }
                     }

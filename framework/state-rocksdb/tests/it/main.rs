@@ -1,5 +1,7 @@
 //! The backend as its users see it.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "outside the state machine")]
+
 mod checkpoints;
 mod crash;
 mod durability;

@@ -55,7 +55,11 @@ fn another_chain() {
     filled(folder.path());
     let (error, message) = refused(folder.path(), &Config { chain_id: "other-7".to_owned(), ..config() });
     assert!(matches!(error, OpenError::OtherChain { .. }));
-    assert!(message.ends_with("belongs to chain plume-test-1, this node runs chain other-7; choose the right home or genesis"), "{message}");
+    assert!(
+        message
+            .ends_with("belongs to chain plume-test-1, this node runs chain other-7; choose the right home or genesis"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -81,7 +85,12 @@ fn a_newer_format() {
     put(folder.path(), b"\0id", b"plume-state-rocksdb\nformat 9\nwhatever\n");
     let (error, message) = refused(folder.path(), &config());
     assert!(matches!(error, OpenError::NewerFormat { found: 9, .. }));
-    assert!(message.ends_with("has format 9, this program reads up to 1; run the version of plumed that wrote it, or a newer one"), "{message}");
+    assert!(
+        message.ends_with(
+            "has format 9, this program reads up to 1; run the version of plumed that wrote it, or a newer one"
+        ),
+        "{message}"
+    );
 }
 
 #[test]
@@ -120,10 +129,14 @@ fn damaged_files() {
         let (error, message) = refused(&copy, &config());
         assert!(matches!(error, OpenError::Corrupt { .. }), "{name}: {message}");
         assert!(message.contains("is corrupt: "), "{message}");
-        assert!(message.ends_with("restore the folder from a backup, or remove it and let the node replay or state-sync"), "{message}");
+        assert!(
+            message.ends_with("restore the folder from a backup, or remove it and let the node replay or state-sync"),
+            "{message}"
+        );
     };
     let find = |db: &Path, part: &str| {
-        let mut found: Vec<_> = std::fs::read_dir(db).expect("folder").map(|entry| entry.expect("entry").path()).collect();
+        let mut found: Vec<_> =
+            std::fs::read_dir(db).expect("folder").map(|entry| entry.expect("entry").path()).collect();
         found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(part)));
         found.sort();
         found.pop().expect("such a file exists")
@@ -145,7 +158,8 @@ fn a_damaged_value_is_noticed_when_read() {
     let folder = tempdir().expect("folder");
     filled(folder.path());
     open(folder.path()).compact().expect("compacts");
-    let tables = || std::fs::read_dir(folder.path().join("db")).expect("folder").map(|entry| entry.expect("entry").path());
+    let tables =
+        || std::fs::read_dir(folder.path().join("db")).expect("folder").map(|entry| entry.expect("entry").path());
     for table in tables().filter(|path| path.extension().is_some_and(|extension| extension == "sst")) {
         let mut bytes = std::fs::read(&table).expect("file");
         bytes[20] ^= 0x40; // in the first block of records

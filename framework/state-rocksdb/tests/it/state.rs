@@ -13,11 +13,14 @@ use tempfile::tempdir;
 use crate::crash;
 use crate::support::{AUTH, BANK, LATE, LATE_HEIGHT, LOCAL, STORES, config, open, writes_of};
 
+/// Number of a store, key, value.
+type Write = (usize, Vec<u8>, Option<Vec<u8>>);
+
 /// A step of a history.
 #[derive(Debug, Clone)]
 enum Step {
     /// A block with these writes.
-    Block(Vec<(usize, Vec<u8>, Option<Vec<u8>>)>),
+    Block(Vec<Write>),
     /// Close, open again.
     Reopen,
     /// Make everything durable.
@@ -49,9 +52,10 @@ fn open_state(backend: Arc<dyn Backend>) -> State {
     State::open(config, backend).expect("the state opens")
 }
 
-fn changes(height: u64, state: &State, writes: &[(usize, Vec<u8>, Option<Vec<u8>>)]) -> ChangeSet {
+fn changes(height: u64, state: &State, writes: &[Write]) -> ChangeSet {
     let existing: Vec<Store> = state.stores().collect();
-    let writes = writes.iter().map(|(at, key, value)| (STORES[*at], Bytes::from(key.clone()), value.clone().map(Bytes::from)));
+    let writes =
+        writes.iter().map(|(at, key, value)| (STORES[*at], Bytes::from(key.clone()), value.clone().map(Bytes::from)));
     let mut changes = ChangeSet::from_writes(writes.filter(|(store, _, _)| existing.contains(store)));
     if height == 5 && !existing.contains(&LATE) {
         changes.activate(LATE);
@@ -229,9 +233,9 @@ fn app_hashes_after_a_crash_are_those_of_an_uninterrupted_run() {
         advance(&mut state);
         hashes.push(state.app_hash());
     }
-    let points = plume_state_rocksdb::failpoint::ALL.into_iter().filter(|name| {
-        ["persist/", "writer/", "prune/"].iter().any(|part| name.starts_with(part))
-    });
+    let points = plume_state_rocksdb::failpoint::ALL
+        .into_iter()
+        .filter(|name| ["persist/", "writer/", "prune/"].iter().any(|part| name.starts_with(part)));
     for (name, visit) in points.flat_map(|name| [(name, 1), (name, 2)]) {
         let folder = tempdir().expect("folder");
         create(folder.path());

@@ -1,12 +1,6 @@
 //! A chain small enough to be compared as a whole: blocks that follow from a seed, and every version of the state in RAM.
 
-use std::{
-    collections::BTreeMap,
-    ops::Bound,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use plume_state::{Backend, Change, CommittedBlock, Direction, Durable, Record, Store, StoreDelta};
@@ -228,7 +222,9 @@ pub fn assert_history(backend: &impl Backend, nodes: &[Node], from: u64, to: u64
 pub fn size_of_dir(path: &Path) -> u64 {
     let entries = std::fs::read_dir(path).expect("folder").map(|entry| entry.expect("entry").path());
     // A compaction may remove a file between listing and asking.
-    entries.map(|path| if path.is_dir() { size_of_dir(&path) } else { path.metadata().map_or(0, |meta| meta.len()) }).sum()
+    entries
+        .map(|path| if path.is_dir() { size_of_dir(&path) } else { path.metadata().map_or(0, |meta| meta.len()) })
+        .sum()
 }
 
 /// All files under a folder with their contents.
