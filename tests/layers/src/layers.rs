@@ -40,7 +40,12 @@ impl Layer {
     /// The layer of a folder, relative to the workspace root; `None` for a folder that the architecture does not name.
     pub fn of(folder: &str) -> Option<Self> {
         Some(match folder {
-            "proto" | "proto/gen" | "framework/primitives" | "framework/crypto" | "framework/codec" | "light-client" => Self::Data,
+            "proto"
+            | "proto/gen"
+            | "framework/primitives"
+            | "framework/crypto"
+            | "framework/codec"
+            | "light-client" => Self::Data,
             "framework/state" | "framework/state-rocksdb" => Self::State,
             "framework/interfaces" | "framework/kit" | "framework/engine" | "framework/testkit" => Self::Framework,
             "app/chain" => Self::Chain,
@@ -131,8 +136,8 @@ pub fn breaches(crates: &[Crate]) -> Vec<Breach> {
                 found.push(Breach::Edge(krate.folder.clone(), used.clone()));
             }
         }
-        let in_state_machine = (layer.rank() <= 3 || layer == Layer::Chain)
-            && !OUTSIDE_THE_STATE_MACHINE.contains(&krate.folder.as_str());
+        let in_state_machine =
+            (layer.rank() <= 3 || layer == Layer::Chain) && !OUTSIDE_THE_STATE_MACHINE.contains(&krate.folder.as_str());
         if in_state_machine {
             for library in krate.outside.iter().filter(|name| NOT_DETERMINISTIC.contains(&name.as_str())) {
                 found.push(Breach::NotDeterministic(krate.folder.clone(), library.clone()));
@@ -164,8 +169,7 @@ pub fn longest_chain(crates: &[Crate]) -> Vec<String> {
     }
 
     let counted = crates.iter().filter(|krate| Layer::of(&krate.folder) != Some(Layer::Test));
-    let uses: BTreeMap<&str, &[String]> =
-        counted.map(|krate| (krate.folder.as_str(), krate.uses.as_slice())).collect();
+    let uses: BTreeMap<&str, &[String]> = counted.map(|krate| (krate.folder.as_str(), krate.uses.as_slice())).collect();
     let mut known = BTreeMap::new();
     uses.keys().map(|folder| of(folder, &uses, &mut known)).max_by_key(Vec::len).unwrap_or_default()
 }
@@ -188,10 +192,8 @@ pub fn read_workspace(root: &Path) -> Result<Vec<Crate>, cargo_metadata::Error> 
         .packages
         .iter()
         .map(|package| {
-            let mut krate = Crate {
-                folder: package.manifest_path.parent().map(relative).unwrap_or_default(),
-                ..Crate::default()
-            };
+            let mut krate =
+                Crate { folder: package.manifest_path.parent().map(relative).unwrap_or_default(), ..Crate::default() };
             for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
                 match &dependency.path {
                     Some(path) => krate.uses.push(relative(path)),

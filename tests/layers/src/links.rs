@@ -133,7 +133,8 @@ mod tests {
         let root = std::env::temp_dir().join(format!("plume-links-{}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
         let file = root.join("a.md");
-        fs::write(&file, "# One title, here\n[x](#one-title-here) [y](#two)\n[z](gone.md) [w](a.md#one-title-here)").unwrap();
+        fs::write(&file, "# One title, here\n[x](#one-title-here) [y](#two)\n[z](gone.md) [w](a.md#one-title-here)")
+            .unwrap();
 
         let dead = dead_links(&root, &file).unwrap();
 
