@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The Plume node: an institutional Cosmos chain in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "plumed", version, propagate_version = true, after_help = "Examples:\n  plumed devnet --validators 1 --engine cometbft --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success, 1 failure, 2 wrong usage.")]
+#[command(
+    name = "plumed",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  plumed devnet --validators 1 --engine cometbft --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success, 1 failure, 2 wrong usage."
+)]
 pub struct Cli {
     /// Directory for configuration and data.
     #[arg(long, global = true, env = "PLUMED_HOME", value_name = "DIR")]
@@ -113,7 +118,9 @@ pub enum EngineKind {
 
 /// Arguments of `start`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  plumed start --home ./node --engine cometbft\n  plumed start --engine abci --address tcp://127.0.0.1:26658\n  plumed start --cometbft ./bin/cometbft -- --p2p.pex=false")]
+#[command(
+    after_help = "Examples:\n  plumed start --home ./node --engine cometbft\n  plumed start --engine abci --address tcp://127.0.0.1:26658\n  plumed start --cometbft ./bin/cometbft -- --p2p.pex=false"
+)]
 pub struct StartArgs {
     /// Consensus engine.
     #[arg(long, value_enum, default_value_t = EngineKind::Cometbft)]
@@ -162,7 +169,9 @@ pub struct KeyringArgs {
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Make a key, or recover one from its mnemonic.
-    #[command(after_help = "Examples:\n  plumed keys add alice --keyring-backend test\n  plumed keys add alice --recover < mnemonic.txt\n  plumed keys add board --multisig a,b,c --multisig-threshold 2")]
+    #[command(
+        after_help = "Examples:\n  plumed keys add alice --keyring-backend test\n  plumed keys add alice --recover < mnemonic.txt\n  plumed keys add board --multisig a,b,c --multisig-threshold 2"
+    )]
     Add(KeysAddArgs),
     /// List all keys.
     List {
@@ -303,7 +312,9 @@ pub enum GenesisCommand {
 
 /// Arguments of `devnet`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  plumed devnet --validators 4 --engine cometbft --output ./net\n  plumed devnet --validators 1 --output ./dev --start")]
+#[command(
+    after_help = "Examples:\n  plumed devnet --validators 4 --engine cometbft --output ./net\n  plumed devnet --validators 1 --output ./dev --start"
+)]
 pub struct DevnetArgs {
     /// Number of validators.
     #[arg(long, default_value_t = 1)]

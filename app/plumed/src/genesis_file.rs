@@ -83,8 +83,9 @@ impl GenesisFile {
 
     /// Reads the document at `path`.
     pub fn read(path: PathBuf) -> Result<Self> {
-        let text = fs::read(&path)
-            .with_context(|| format!("cannot read {}: run `plumed init` first, or name the home with --home", path.display()))?;
+        let text = fs::read(&path).with_context(|| {
+            format!("cannot read {}: run `plumed init` first, or name the home with --home", path.display())
+        })?;
         let doc = GenesisDoc::from_json(&text).with_context(|| format!("{} cannot be used", path.display()))?;
         Ok(Self { path, doc })
     }
@@ -144,7 +145,8 @@ impl GenesisFile {
 
     /// Adds a validator.
     pub fn add_validator(&mut self, name: &str, key: ValidatorKey, power: u64) -> Result<()> {
-        let power = i64::try_from(power).ok().filter(|power| *power > 0).context("voting power must be from 1 to 2^63 - 1")?;
+        let power =
+            i64::try_from(power).ok().filter(|power| *power > 0).context("voting power must be from 1 to 2^63 - 1")?;
         if self.doc.validators.iter().any(|validator| validator.key == key) {
             bail!("the validator key is in the genesis document already");
         }
@@ -154,7 +156,9 @@ impl GenesisFile {
 }
 
 fn list<'a>(app_state: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>> {
-    let place = app_state.pointer_mut(pointer).with_context(|| format!("app_state{pointer} is missing in the genesis document"))?;
+    let place = app_state
+        .pointer_mut(pointer)
+        .with_context(|| format!("app_state{pointer} is missing in the genesis document"))?;
     if place.is_null() {
         *place = json!([]);
     }
@@ -166,7 +170,8 @@ fn account_address(account: &Value) -> Option<&str> {
 }
 
 fn add_coins(existing: &Value, more: &Coins) -> Result<Value> {
-    let texts: Option<Vec<String>> = existing.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(coin_text).collect();
+    let texts: Option<Vec<String>> =
+        existing.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(coin_text).collect();
     let existing: Coins = texts.context("a coin of the genesis document is malformed")?.join(",").parse()?;
     let sum = existing.checked_add(more).context("the supply would pass 2^128 - 1")?;
     Ok(sum.iter().map(|coin| json!({"denom": coin.denom.to_string(), "amount": coin.amount.to_string()})).collect())
@@ -199,7 +204,13 @@ mod tests {
     use super::*;
 
     fn new() -> GenesisFile {
-        let chain = NewChain { chain_id: "a-1", time: Timestamp::UNIX_EPOCH, initial_height: Height(1), prefix: "plume", denom: "uplume" };
+        let chain = NewChain {
+            chain_id: "a-1",
+            time: Timestamp::UNIX_EPOCH,
+            initial_height: Height(1),
+            prefix: "plume",
+            denom: "uplume",
+        };
         GenesisFile::new(PathBuf::from("genesis.json"), &chain)
     }
 

@@ -69,7 +69,8 @@ impl Home {
     /// Prefix of account addresses, from `client.toml`.
     pub fn prefix(&self) -> Result<Bech32Prefix> {
         let prefix = self.client_config()?.bech32_prefix;
-        Bech32Prefix::new(&prefix).with_context(|| format!("bech32-prefix {prefix:?} in {}", self.client_toml().display()))
+        Bech32Prefix::new(&prefix)
+            .with_context(|| format!("bech32-prefix {prefix:?} in {}", self.client_toml().display()))
     }
 
     /// Writes `app.toml` and `client.toml` of a new node.
@@ -108,7 +109,12 @@ pub struct AppConfig {
 
 impl Default for AppConfig {
     fn default() -> Self {
-        Self { minimum_gas_prices: String::new(), pruning: "default".to_owned(), pruning_keep_recent: 0, min_retain_blocks: 0 }
+        Self {
+            minimum_gas_prices: String::new(),
+            pruning: "default".to_owned(),
+            pruning_keep_recent: 0,
+            min_retain_blocks: 0,
+        }
     }
 }
 
@@ -185,7 +191,12 @@ mod tests {
     fn written_configs_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let home = Home(dir.path().to_path_buf());
-        let app = AppConfig { minimum_gas_prices: "0.1uplume".to_owned(), pruning: "custom".to_owned(), pruning_keep_recent: 5, min_retain_blocks: 7 };
+        let app = AppConfig {
+            minimum_gas_prices: "0.1uplume".to_owned(),
+            pruning: "custom".to_owned(),
+            pruning_keep_recent: 5,
+            min_retain_blocks: 7,
+        };
         let client = ClientConfig { chain_id: "a-1".to_owned(), ..ClientConfig::default() };
         home.write_configs(&app, &client).unwrap();
         assert_eq!(home.app_config().unwrap(), app);

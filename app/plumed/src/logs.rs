@@ -1,5 +1,7 @@
 //! Log messages, on standard error.
 
+use std::io::IsTerminal;
+
 use anyhow::{Context, Result};
 use tracing_subscriber::EnvFilter;
 
@@ -16,9 +18,13 @@ pub struct Settings {
 
 /// Starts logging for this process.
 pub fn init(filter: &str, format: LogFormat) -> Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .with_context(|| format!("--log-level {filter}: use a level (error, warn, info, debug, trace) or `target=level,..`"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(filter).with_context(|| {
+        format!("--log-level {filter}: use a level (error, warn, info, debug, trace) or `target=level,..`")
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Plain => builder.init(),
         LogFormat::Json => builder.json().init(),

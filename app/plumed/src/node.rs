@@ -58,10 +58,9 @@ pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
     let settings = Config { keep_recent, ..Config::new(genesis.chain_id, plume_chain::stores()?) };
     let backend = RocksBackend::open(home.state(), &settings)
         .with_context(|| format!("cannot open the state in {}", home.state().display()))?;
-    let minimum_gas_prices: DecCoins = config
-        .minimum_gas_prices
-        .parse()
-        .with_context(|| format!("minimum-gas-prices {:?}: write, for example, 0.001uplume", config.minimum_gas_prices))?;
+    let minimum_gas_prices: DecCoins = config.minimum_gas_prices.parse().with_context(|| {
+        format!("minimum-gas-prices {:?}: write, for example, 0.001uplume", config.minimum_gas_prices)
+    })?;
     let chain = ChainConfig {
         minimum_gas_prices,
         min_retain_blocks: config.min_retain_blocks,
@@ -83,7 +82,9 @@ fn keep_recent(config: &AppConfig) -> Result<Option<u64>> {
         "nothing" => None,
         "everything" => Some(LEAST_KEEP_RECENT),
         "custom" if config.pruning_keep_recent >= LEAST_KEEP_RECENT => Some(config.pruning_keep_recent),
-        "custom" => bail!("pruning-keep-recent is {}, at least {LEAST_KEEP_RECENT} are needed", config.pruning_keep_recent),
+        "custom" => {
+            bail!("pruning-keep-recent is {}, at least {LEAST_KEEP_RECENT} are needed", config.pruning_keep_recent)
+        }
         other => bail!("pruning {other:?} is not known: use default, nothing, everything or custom"),
     })
 }

@@ -77,7 +77,9 @@ fn write_nested(text: &mut String, field: &Value, indent: usize) {
 
 fn scalar(value: &Value) -> String {
     match value {
-        Value::String(text) if text.is_empty() || text.parse::<f64>().is_ok() || text.contains(['\n', ':', '#', '"']) => {
+        Value::String(text)
+            if text.is_empty() || text.parse::<f64>().is_ok() || text.contains(['\n', ':', '#', '"']) =>
+        {
             format!("{text:?}")
         }
         Value::String(text) => text.clone(),

@@ -14,7 +14,10 @@ mod query;
 mod reader;
 mod tx;
 
-pub use block::{Block, BlockId, BlockOutcome, CommitInfo, Committed, Misbehaviour, MisbehaviourKind, Proposal, TxResult, Validator, ValidatorUpdate, Verdict, VoteFlag, VoteInfo};
+pub use block::{
+    Block, BlockId, BlockOutcome, CommitInfo, Committed, Misbehaviour, MisbehaviourKind, Proposal, TxResult, Validator,
+    ValidatorUpdate, Verdict, VoteFlag, VoteInfo,
+};
 pub use engine::{BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, IncludedTx, Status};
 pub use event::{Attribute, Event};
 pub use executor::Executor;

@@ -107,10 +107,13 @@ impl<'a> Ctx<'a> {
     /// when no module handles it, and the message's own.
     pub fn dispatch(&mut self, type_url: &str, value: &[u8], authority: &Address) -> Result<Response, Abort> {
         if self.depth >= MAX_DISPATCH_DEPTH {
-            return Err(TxError::wrap(sdk::LOGIC, format_args!("messages are nested deeper than {MAX_DISPATCH_DEPTH}")).into());
+            return Err(TxError::wrap(
+                sdk::LOGIC,
+                format_args!("messages are nested deeper than {MAX_DISPATCH_DEPTH}"),
+            )
+            .into());
         }
-        let signers = plume_codec::signers(type_url, value)
-            .map_err(|e| TxError::wrap(sdk::INVALID_REQUEST, e))?;
+        let signers = plume_codec::signers(type_url, value).map_err(|e| TxError::wrap(sdk::INVALID_REQUEST, e))?;
         let wanted = self.chain().prefix.account(authority);
         if signers.len() != 1 || signers.first() != Some(&wanted) {
             let got = signers.join(",");

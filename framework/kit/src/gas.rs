@@ -71,8 +71,15 @@ pub struct KvGas {
 
 impl KvGas {
     /// The SDK's persistent stores.
-    pub const SDK: Self =
-        Self { has: 1000, delete: 1000, read_flat: 1000, read_per_byte: 3, write_flat: 2000, write_per_byte: 30, iter_next_flat: 30 };
+    pub const SDK: Self = Self {
+        has: 1000,
+        delete: 1000,
+        read_flat: 1000,
+        read_per_byte: 3,
+        write_flat: 2000,
+        write_per_byte: 30,
+        iter_next_flat: 30,
+    };
 
     /// `per_byte * (key + value)`, saturating: no real entry comes near.
     pub(crate) fn per_bytes(per_byte: u64, len: usize) -> u64 {

@@ -7,6 +7,7 @@ mod ctx;
 mod gas;
 mod genesis;
 mod module;
+mod modules;
 mod msgs;
 mod observer;
 pub mod page;
@@ -14,7 +15,6 @@ mod proof;
 mod query;
 mod read;
 pub mod sdk;
-mod modules;
 mod versions;
 
 pub use abort::{Abort, Coded, TxError};
@@ -22,15 +22,15 @@ pub use block::BlockInfo;
 pub use chain::ChainInfo;
 pub use ctx::{Ctx, Env, MAX_DISPATCH_DEPTH};
 pub use gas::{GasMeter, KvGas};
-pub use genesis::{parse_app_state, AppState};
+pub use genesis::{AppState, parse_app_state};
 pub use module::{Module, Response, ValidatorUpdates};
 pub use modules::{DynModule, Modules, ModulesBuilder};
 pub use msgs::{MsgDecodeError, MsgSet};
 pub use observer::{NoObserver, Observation, Observer};
-#[doc(hidden)]
-pub use prost;
 pub use plume_engine::{Attribute, Event, Fatal, ValidatorKey, ValidatorUpdate};
 pub use proof::{ProofBatch, ProofJob, ProofSystem};
+#[doc(hidden)]
+pub use prost;
 pub use query::{GrpcCode, QueryFailure, QueryRouter};
 pub use read::ReadCtx;
 pub use versions::{ModuleVersions, UPGRADE_STORE};

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plume_engine::{Fatal, ValidatorUpdate};
-use plume_state::{Derivation, Store};
 use plume_state::collections::{Schema, SchemaError};
+use plume_state::{Derivation, Store};
 use prost::{Message, Name};
 use serde_json::Value;
 

@@ -221,7 +221,9 @@ impl ModulesBuilder {
                 }
             }
             stores.extend(module.stores());
-            let schema = module.schema().map_err(|e| Fatal::new(e.to_string()).while_doing(format_args!("schema of {}", module.name())))?;
+            let schema = module
+                .schema()
+                .map_err(|e| Fatal::new(e.to_string()).while_doing(format_args!("schema of {}", module.name())))?;
             schemas.push(schema);
         }
         let mut store_names = BTreeSet::new();
@@ -311,13 +313,17 @@ impl Modules {
         let known: BTreeSet<&str> = self.iter().map(DynModule::name).collect();
         if let Some(unknown) = app_state.keys().find(|name| !known.contains(name.as_str())) {
             let known: Vec<&str> = known.into_iter().collect();
-            return Err(Fatal::new(format!("app_state.{unknown} belongs to no module of this chain; it has {}", known.join(", "))));
+            return Err(Fatal::new(format!(
+                "app_state.{unknown} belongs to no module of this chain; it has {}",
+                known.join(", ")
+            )));
         }
         let mut updates = ValidatorUpdates::new();
         for module in self.iter() {
             let json = app_state.remove(module.name()).unwrap_or(Value::Null);
-            let given =
-                module.init_genesis(ctx, json).map_err(|e| e.while_doing(format_args!("app_state.{}", module.name())))?;
+            let given = module
+                .init_genesis(ctx, json)
+                .map_err(|e| e.while_doing(format_args!("app_state.{}", module.name())))?;
             merge_updates(&mut updates, given, module.name())?;
             set_version(ctx, module)?;
         }
@@ -419,7 +425,9 @@ fn state_failure(e: StateError) -> Fatal {
 /// CometBFT refuses a block with two updates of one key, so only one module may give any.
 fn merge_updates(all: &mut Vec<ValidatorUpdate>, given: Vec<ValidatorUpdate>, name: &str) -> Result<(), Fatal> {
     if !all.is_empty() && !given.is_empty() {
-        return Err(Fatal::new(format!("module {name} changes validators that another module changed in the same block")));
+        return Err(Fatal::new(format!(
+            "module {name} changes validators that another module changed in the same block"
+        )));
     }
     all.extend(given);
     Ok(())

@@ -145,7 +145,9 @@ mod tests {
         let e = TxError::wrap(INSUFFICIENT_FUNDS, "spendable balance 6uplume is smaller than 7uplume");
         assert_eq!((e.codespace.as_ref(), e.code), ("sdk", 5));
         assert_eq!(e.message, "spendable balance 6uplume is smaller than 7uplume: insufficient funds");
-        assert_eq!(e.context("failed to execute message; message index: 0").message,
-            "failed to execute message; message index: 0: spendable balance 6uplume is smaller than 7uplume: insufficient funds");
+        assert_eq!(
+            e.context("failed to execute message; message index: 0").message,
+            "failed to execute message; message index: 0: spendable balance 6uplume is smaller than 7uplume: insufficient funds"
+        );
     }
 }

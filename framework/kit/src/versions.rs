@@ -18,8 +18,9 @@ impl ModuleVersions {
     pub fn get(state: &impl KvRead, module: &str) -> Result<Option<u64>, StateError> {
         let key = version_key(module);
         let Some(value) = state.get(UPGRADE_STORE, &key)? else { return Ok(None) };
-        let bytes = <[u8; 8]>::try_from(value.as_ref())
-            .map_err(|_| StateError::corrupt(UPGRADE_STORE, &key, format!("a version has 8 bytes, not {}", value.len())))?;
+        let bytes = <[u8; 8]>::try_from(value.as_ref()).map_err(|_| {
+            StateError::corrupt(UPGRADE_STORE, &key, format!("a version has 8 bytes, not {}", value.len()))
+        })?;
         Ok(Some(u64::from_be_bytes(bytes)))
     }
 

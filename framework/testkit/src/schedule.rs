@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
-use plume_kit::{Abort, Ctx, Fatal, Module, MsgDecodeError, MsgSet, ReadCtx, Response, ValidatorKey, ValidatorUpdate, ValidatorUpdates};
+use plume_kit::{
+    Abort, Ctx, Fatal, Module, MsgDecodeError, MsgSet, ReadCtx, Response, ValidatorKey, ValidatorUpdate,
+    ValidatorUpdates,
+};
 use plume_state::Store;
 use plume_state::collections::{Schema, SchemaError};
 use serde_json::Value;
@@ -78,7 +81,8 @@ impl Module for ScheduledValidators {
 
     fn end_block(&self, ctx: &mut Ctx<'_>) -> Result<ValidatorUpdates, Fatal> {
         let due = self.changes.get(&ctx.block().height.get());
-        let update = |(key, power): &([u8; 32], i64)| ValidatorUpdate { key: ValidatorKey::Ed25519(*key), power: *power };
+        let update =
+            |(key, power): &([u8; 32], i64)| ValidatorUpdate { key: ValidatorKey::Ed25519(*key), power: *power };
         Ok(due.into_iter().flatten().map(update).collect())
     }
 }
@@ -106,9 +110,14 @@ mod tests {
     #[test]
     fn schedule_is_read_from_json_or_refused() {
         let key = "01".repeat(32);
-        let schedule = ScheduledValidators::from_json(&serde_json::json!([{"height": 5, "key": key, "power": 10}])).unwrap();
+        let schedule =
+            ScheduledValidators::from_json(&serde_json::json!([{"height": 5, "key": key, "power": 10}])).unwrap();
         assert_eq!(schedule.changes, BTreeMap::from([(5, vec![([1; 32], 10)])]));
-        for bad in [serde_json::json!({}), serde_json::json!([{"height": 5, "key": "01", "power": 1}]), serde_json::json!([{"height": 5, "key": key, "power": -1}])] {
+        for bad in [
+            serde_json::json!({}),
+            serde_json::json!([{"height": 5, "key": "01", "power": 1}]),
+            serde_json::json!([{"height": 5, "key": key, "power": -1}]),
+        ] {
             assert!(ScheduledValidators::from_json(&bad).is_err(), "{bad}");
         }
     }

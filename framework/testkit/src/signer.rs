@@ -15,7 +15,8 @@ impl Signer {
     /// The key of `name`, the same in every run.
     pub fn named(name: &str) -> Self {
         let seed = Sha256::digest(format!("plume test key {name}"));
-        let secret = SecretKey::from_byte_array(seed.into()).expect("a SHA-256 hash is a scalar but for odds of 2^-128");
+        let secret =
+            SecretKey::from_byte_array(seed.into()).expect("a SHA-256 hash is a scalar but for odds of 2^-128");
         Self::from_secret(secret)
     }
 

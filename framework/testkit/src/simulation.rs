@@ -29,7 +29,13 @@ impl<E: Executor> Simulation<E> {
 
     /// Runs `count` blocks of up to `max_txs` transactions; `check` sees each block and outcome
     /// after its commit.
-    pub fn run(&mut self, executor: &mut E, count: u64, max_txs: u64, mut check: impl FnMut(&mut E, &Block, &BlockOutcome)) {
+    pub fn run(
+        &mut self,
+        executor: &mut E,
+        count: u64,
+        max_txs: u64,
+        mut check: impl FnMut(&mut E, &Block, &BlockOutcome),
+    ) {
         for _ in 0..count {
             let wanted = self.rng.below(max_txs.saturating_add(1));
             let txs = (0..wanted).filter_map(|_| self.operate(executor)).collect();

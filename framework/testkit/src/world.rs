@@ -69,10 +69,8 @@ impl World {
     /// # Errors
     /// A genesis that is refused.
     pub fn try_new(modules: Modules, app_state: &Value) -> Result<(Self, Vec<ValidatorUpdate>), Fatal> {
-        let chain = ChainInfo {
-            chain_id: "test-1".to_owned(),
-            prefix: Bech32Prefix::new("plume").expect("a valid prefix"),
-        };
+        let chain =
+            ChainInfo { chain_id: "test-1".to_owned(), prefix: Bech32Prefix::new("plume").expect("a valid prefix") };
         let block = BlockInfo { height: Height(1), time: Timestamp::UNIX_EPOCH, ..BlockInfo::default() };
         let mut world = Self { modules, chain, state: Arc::new(MapView::default()), block };
         let app_state = parse_app_state(app_state.to_string().as_bytes())?;
@@ -129,8 +127,7 @@ impl World {
         observer: Option<&dyn Observer>,
         work: impl FnOnce(&mut Ctx<'_>) -> Result<Response, Abort>,
     ) -> Outcome {
-        let env =
-            Env { block: self.block.clone(), chain: self.chain.clone(), modules: &self.modules, observer };
+        let env = Env { block: self.block.clone(), chain: self.chain.clone(), modules: &self.modules, observer };
         let mut overlay = Overlay::new(self.state.clone());
         let (result, events) = {
             let mut ctx = Ctx::new(&mut overlay, &env, &gas);
@@ -154,8 +151,7 @@ impl World {
     /// # Errors
     /// The hook's.
     pub fn hook<T>(&mut self, work: impl FnOnce(&Modules, &mut Ctx<'_>) -> Result<T, Fatal>) -> Result<T, Fatal> {
-        let env =
-            Env { block: self.block.clone(), chain: self.chain.clone(), modules: &self.modules, observer: None };
+        let env = Env { block: self.block.clone(), chain: self.chain.clone(), modules: &self.modules, observer: None };
         let gas = GasMeter::unlimited();
         let mut overlay = Overlay::new(self.state.clone());
         let result = work(&self.modules, &mut Ctx::new(&mut overlay, &env, &gas))?;
@@ -191,14 +187,19 @@ impl World {
     ///
     /// # Errors
     /// The query's failure.
-    pub fn query<Req: Message, Resp: Message + Default>(&self, path: &str, request: &Req) -> Result<Resp, QueryFailure> {
+    pub fn query<Req: Message, Resp: Message + Default>(
+        &self,
+        path: &str,
+        request: &Req,
+    ) -> Result<Resp, QueryFailure> {
         let answer = self.modules.queries().answer(&self.read(), path, &request.encode_to_vec())?;
         Ok(Resp::decode(answer.as_ref()).expect("an answer decodes as its own type"))
     }
 
     /// Every record of every store, to compare states as a whole.
     pub fn records(&self) -> BTreeMap<(String, Vec<u8>), Vec<u8>> {
-        let record = |((store, key), value): (&(&str, Bytes), &Bytes)| ((store.to_string(), key.to_vec()), value.to_vec());
+        let record =
+            |((store, key), value): (&(&str, Bytes), &Bytes)| ((store.to_string(), key.to_vec()), value.to_vec());
         self.state.0.iter().map(record).collect()
     }
 

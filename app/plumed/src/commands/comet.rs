@@ -17,7 +17,10 @@ pub fn run(home: &Home, command: &CometCommand) -> Result<()> {
         }
         CometCommand::UnsafeResetAll => {
             comet.unsafe_reset_all(false)?;
-            println!("removed all blocks and state under {}, kept keys, configuration and genesis", comet.data_dir().display());
+            println!(
+                "removed all blocks and state under {}, kept keys, configuration and genesis",
+                comet.data_dir().display()
+            );
         }
     }
     Ok(())

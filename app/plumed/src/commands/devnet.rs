@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use plume_cometbft::config::Config;
 use plume_client::{Backend, HdPath, Keyring, Mnemonic, Terminal, WordCount};
+use plume_cometbft::config::Config;
 use plume_primitives::{Coins, Height};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -65,8 +65,15 @@ fn write_network(args: &DevnetArgs) -> Result<Value> {
         bail!("{} is not empty: choose a new folder, or remove it", args.output.display());
     }
     fs::create_dir_all(&args.output).with_context(|| format!("cannot create {}", args.output.display()))?;
-    let homes: Vec<Home> = (0..args.validators).map(|i| Home::of(Some(&node_dir(&args.output, i)))).collect::<Result<_>>()?;
-    let chain = NewChain { chain_id: &args.chain_id, time: now()?, initial_height: Height(1), prefix: &args.prefix, denom: &args.denom };
+    let homes: Vec<Home> =
+        (0..args.validators).map(|i| Home::of(Some(&node_dir(&args.output, i)))).collect::<Result<_>>()?;
+    let chain = NewChain {
+        chain_id: &args.chain_id,
+        time: now()?,
+        initial_height: Height(1),
+        prefix: &args.prefix,
+        denom: &args.denom,
+    };
     let first = homes.first().context("at least one validator")?;
     let mut genesis = GenesisFile::new(first.genesis(), &chain);
     genesis.doc().validate()?;
@@ -81,7 +88,10 @@ fn write_network(args: &DevnetArgs) -> Result<Value> {
             bech32_prefix: args.prefix.clone(),
             ..ClientConfig::default()
         };
-        let app = AppConfig { minimum_gas_prices: args.minimum_gas_prices.clone().unwrap_or_default(), ..AppConfig::default() };
+        let app = AppConfig {
+            minimum_gas_prices: args.minimum_gas_prices.clone().unwrap_or_default(),
+            ..AppConfig::default()
+        };
         home.comet().init(&Config::default())?;
         home.write_configs(&app, &client)?;
         genesis.add_validator(&moniker(i), home.comet().validator_key()?, POWER)?;
@@ -180,7 +190,10 @@ fn describe(network: &Value, folder: &Path) {
 }
 
 fn start(args: &DevnetArgs, network: &Value, logs: &logs::Settings) -> Result<ExitCode> {
-    ensure!(args.engine == EngineKind::Cometbft, "a devnet can be started with --engine cometbft only; write it without --start for other engines");
+    ensure!(
+        args.engine == EngineKind::Cometbft,
+        "a devnet can be started with --engine cometbft only; write it without --start for other engines"
+    );
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -190,8 +203,9 @@ fn start(args: &DevnetArgs, network: &Value, logs: &logs::Settings) -> Result<Ex
     for node in nodes {
         let rpc = node["rpc"].as_str().context("network.json: a node has no rpc")?;
         let port = rpc.rsplit(':').next().unwrap_or_default();
-        TcpListener::bind(format!("127.0.0.1:{port}"))
-            .with_context(|| format!("port {port} is taken: stop what uses it, or write the network with another --rpc-port"))?;
+        TcpListener::bind(format!("127.0.0.1:{port}")).with_context(|| {
+            format!("port {port} is taken: stop what uses it, or write the network with another --rpc-port")
+        })?;
         let home = node["home"].as_str().context("network.json: a node has no home")?;
         let name = node["moniker"].as_str().context("network.json: a node has no moniker")?;
         match spawn(args, home, logs) {
@@ -209,7 +223,11 @@ fn start(args: &DevnetArgs, network: &Value, logs: &logs::Settings) -> Result<Ex
 
 fn spawn(args: &DevnetArgs, home: &str, logs: &logs::Settings) -> Result<Child> {
     let log = Path::new(home).join("node.log");
-    let file = fs::OpenOptions::new().create(true).append(true).open(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["start", "--engine", "cometbft", "--home", home, "--log-level", &logs.filter]);
     if logs.format == LogFormat::Json {

@@ -33,11 +33,16 @@ pub fn run(home: &Home, command: GenesisCommand) -> Result<()> {
             let path = file.unwrap_or_else(|| home.genesis());
             let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let doc = GenesisDoc::from_json(&text).with_context(|| format!("{} cannot be used", path.display()))?;
-            let outcome = node::validate(doc.to_engine()).with_context(|| format!("{} cannot be used", path.display()))?;
+            let outcome =
+                node::validate(doc.to_engine()).with_context(|| format!("{} cannot be used", path.display()))?;
             if doc.validators.is_empty() && outcome.validators.is_empty() {
                 bail!("{} has no validators: run `plumed genesis add-validator`", path.display());
             }
-            println!("{} is a valid genesis document, app hash {}", path.display(), hex::encode_upper(&outcome.app_hash));
+            println!(
+                "{} is a valid genesis document, app hash {}",
+                path.display(),
+                hex::encode_upper(&outcome.app_hash)
+            );
             Ok(())
         }
     }

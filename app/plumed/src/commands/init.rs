@@ -15,7 +15,8 @@ pub fn run(home: &Home, args: &InitArgs) -> Result<()> {
         bail!("{} exists: use --overwrite to replace it, or another --home", genesis.display());
     }
     home.comet().init(&Config { moniker: args.moniker.clone(), ..Config::default() })?;
-    let client = ClientConfig { chain_id: args.chain_id.clone(), bech32_prefix: args.prefix.clone(), ..ClientConfig::default() };
+    let client =
+        ClientConfig { chain_id: args.chain_id.clone(), bech32_prefix: args.prefix.clone(), ..ClientConfig::default() };
     home.write_configs(&AppConfig::default(), &client)?;
     let chain = NewChain {
         chain_id: &args.chain_id,

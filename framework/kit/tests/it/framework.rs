@@ -44,7 +44,8 @@ fn iterator_costs_each_entry_and_its_end() {
         ctx.set(STORE, b"\x01a", Bytes::from_static(b"12"))?;
         ctx.set(STORE, b"\x01b", Bytes::from_static(b"1234"))?;
         let before = ctx.gas().used();
-        let all: Result<Vec<_>, _> = ctx.range(STORE, Bound::Unbounded, Bound::Unbounded, Direction::Ascending)?.collect();
+        let all: Result<Vec<_>, _> =
+            ctx.range(STORE, Bound::Unbounded, Bound::Unbounded, Direction::Ascending)?.collect();
         assert_eq!(all?.len(), 2);
         // Two entries: 30 + 3 * (2 + 2) and 30 + 3 * (2 + 4); the exhausted end: 30.
         assert_eq!(ctx.gas().used().checked_sub(before), Some(Gas(42 + 48 + 30)));
@@ -141,11 +142,12 @@ fn export_is_the_inverse_of_genesis() {
 fn migration_runs_each_step_once_and_records_the_version() {
     let mut world = world();
     assert_eq!(ModuleVersions::get(&world.read(), "toy").unwrap(), Some(3));
-    world.hook(|_, ctx| {
-        ModuleVersions::set(ctx, "toy", 1).unwrap();
-        Ok(())
-    })
-    .unwrap();
+    world
+        .hook(|_, ctx| {
+            ModuleVersions::set(ctx, "toy", 1).unwrap();
+            Ok(())
+        })
+        .unwrap();
     world.hook(Modules::migrate).unwrap();
     let steps = (0..4u32).filter(|from| {
         let key = [b"\x02".as_slice(), &from.to_be_bytes()].concat();
@@ -154,11 +156,12 @@ fn migration_runs_each_step_once_and_records_the_version() {
     assert_eq!(steps.collect::<Vec<_>>(), [1, 2]);
     assert_eq!(ModuleVersions::get(&world.read(), "toy").unwrap(), Some(3));
 
-    world.hook(|_, ctx| {
-        ModuleVersions::set(ctx, "toy", 4).unwrap();
-        Ok(())
-    })
-    .unwrap();
+    world
+        .hook(|_, ctx| {
+            ModuleVersions::set(ctx, "toy", 4).unwrap();
+            Ok(())
+        })
+        .unwrap();
     let newer = world.hook(Modules::migrate).unwrap_err().to_string();
     assert_eq!(newer, "state of module toy has version 4, this binary knows 3: use a newer binary");
 }
@@ -188,8 +191,15 @@ fn observer_sees_every_step_in_order() {
     assert_eq!(
         log.0.into_inner(),
         [
-            "open", "start 0", "gas 2000 WriteFlat", "gas 60 WritePerByte", "gas 120 WritePerByte", "write [1, 107] true",
-            "event lost", "end 0 true", "close false"
+            "open",
+            "start 0",
+            "gas 2000 WriteFlat",
+            "gas 60 WritePerByte",
+            "gas 120 WritePerByte",
+            "write [1, 107] true",
+            "event lost",
+            "end 0 true",
+            "close false"
         ]
     );
 }

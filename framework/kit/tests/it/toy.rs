@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plume_kit::{Abort, Ctx, Event, Fatal, Module, QueryFailure, QueryRouter, ReadCtx, Response, TxError, ValidatorUpdates, msgs, sdk};
+use plume_kit::{
+    Abort, Ctx, Event, Fatal, Module, QueryFailure, QueryRouter, ReadCtx, Response, TxError, ValidatorUpdates, msgs,
+    sdk,
+};
 use plume_primitives::Address;
 use plume_proto::cosmos::bank::v1beta1::{MsgSend, MsgSendResponse, QueryBalanceRequest, QueryBalanceResponse};
 use plume_proto::cosmos::base::v1beta1::Coin;
@@ -52,7 +55,11 @@ impl Module for Toy {
                 ctx.emit(Event::new("outer"));
             }
             "dispatch" | "recurse" => {
-                let authority = ctx.chain().prefix.parse_account(&msg.to_address).map_err(|e| TxError::wrap(sdk::INVALID_ADDRESS, e))?;
+                let authority = ctx
+                    .chain()
+                    .prefix
+                    .parse_account(&msg.to_address)
+                    .map_err(|e| TxError::wrap(sdk::INVALID_ADDRESS, e))?;
                 let denom = if verb == "recurse" { "recurse" } else { "write" };
                 let inner = MsgSend { amount: vec![Coin { denom: denom.into(), amount: "1".into() }], ..msg };
                 let packed = plume_proto::any(&inner);
@@ -93,7 +100,11 @@ impl Module for Toy {
 
 /// A message whose verb is `verb`, signed by and addressed to `address`.
 pub fn message(verb: &str, from: &str, to: &str) -> MsgSend {
-    MsgSend { from_address: from.into(), to_address: to.into(), amount: vec![Coin { denom: verb.into(), amount: "1".into() }] }
+    MsgSend {
+        from_address: from.into(),
+        to_address: to.into(),
+        amount: vec![Coin { denom: verb.into(), amount: "1".into() }],
+    }
 }
 
 pub fn address(byte: u8) -> Address {

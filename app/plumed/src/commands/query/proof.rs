@@ -16,19 +16,29 @@ use crate::output;
 ///
 /// The header itself comes from the node: whoever does not trust it verifies the header's commit, too.
 pub fn run(home: &Home, store: &str, key_hex: &str, query: &QueryArgs) -> Result<()> {
-    let key = hex::decode(key_hex.trim_start_matches("0x")).with_context(|| format!("key {key_hex:?} is not hexadecimal"))?;
+    let key =
+        hex::decode(key_hex.trim_start_matches("0x")).with_context(|| format!("key {key_hex:?} is not hexadecimal"))?;
     let client = Client::of(home, &query.node)?;
     // The header of height h carries the hash of the state after h - 1.
     let height = match query.height {
         Some(height) => height,
-        None => client.rpc.status()?.latest_height.checked_sub(1).filter(|h| *h > 0).context("the chain has no proven state yet: wait for its second block")?,
+        None => client
+            .rpc
+            .status()?
+            .latest_height
+            .checked_sub(1)
+            .filter(|h| *h > 0)
+            .context("the chain has no proven state yet: wait for its second block")?,
     };
     let answer = client.rpc.abci_query(&format!("/store/{store}/key"), &key, Some(height), true)?;
     if answer.code != 0 {
         bail!("{} ({}/{})", answer.log, answer.codespace, answer.code);
     }
     let next = answer.height.checked_add(1).context("height overflow")?;
-    let (header, _) = client.rpc.commit(Some(next)).with_context(|| format!("the header of height {next} proves height {}: it is not there yet", answer.height))?;
+    let (header, _) = client
+        .rpc
+        .commit(Some(next))
+        .with_context(|| format!("the header of height {next} proves height {}: it is not there yet", answer.height))?;
     verify(store, &key, &answer, &header.app_hash)?;
     let exists = !answer.value.is_empty();
     let shown = json!({
@@ -47,15 +57,22 @@ pub fn run(home: &Home, store: &str, key_hex: &str, query: &QueryArgs) -> Result
 fn verify(store: &str, key: &[u8], answer: &AbciAnswer, app_hash: &[u8]) -> Result<()> {
     let ops = answer.proof.as_ref().context("the node gave no proof")?.ops.as_slice();
     let [in_store, in_app] = ops else { bail!("a proof has 2 steps, this one has {}", ops.len()) };
-    ensure!(in_store.r#type == STORE_PROOF_OP && in_app.r#type == APP_PROOF_OP, "unknown proof steps {} and {}", in_store.r#type, in_app.r#type);
+    ensure!(
+        in_store.r#type == STORE_PROOF_OP && in_app.r#type == APP_PROOF_OP,
+        "unknown proof steps {} and {}",
+        in_store.r#type,
+        in_app.r#type
+    );
     let app_proof = decode(&in_app.data)?;
     let root = match &app_proof.proof {
         Some(ics23::commitment_proof::Proof::Exist(exist)) => exist.value.clone(),
         _ => bail!("the second step of the proof proves no existence"),
     };
-    require(&app_proof, &app_proof_spec(), app_hash, store.as_bytes(), Some(&root)).context("the store is not in the app hash")?;
+    require(&app_proof, &app_proof_spec(), app_hash, store.as_bytes(), Some(&root))
+        .context("the store is not in the app hash")?;
     let value = (!answer.value.is_empty()).then_some(answer.value.as_slice());
-    require(&decode(&in_store.data)?, &store_proof_spec(), &root, key, value).context("the record is not what the store holds")
+    require(&decode(&in_store.data)?, &store_proof_spec(), &root, key, value)
+        .context("the record is not what the store holds")
 }
 
 fn decode(bytes: &[u8]) -> Result<CommitmentProof> {

@@ -42,7 +42,14 @@ fn fill(input: &MessageDescriptor, entry: &Entry, arguments: &[String]) -> Resul
             continue;
         }
         let Some(text) = left.next() else {
-            bail!("`{} {}` needs {} arguments, has {}: {}", entry.module, entry.name, entry.arguments.len(), arguments.len(), entry.arguments.join(" "));
+            bail!(
+                "`{} {}` needs {} arguments, has {}: {}",
+                entry.module,
+                entry.name,
+                entry.arguments.len(),
+                arguments.len(),
+                entry.arguments.join(" ")
+            );
         };
         let value = match field.kind() {
             Kind::Bool => json!(text.parse::<bool>().with_context(|| format!("{name} is true or false, not {text}"))?),
@@ -51,7 +58,14 @@ fn fill(input: &MessageDescriptor, entry: &Entry, arguments: &[String]) -> Resul
         fields.insert((*name).to_owned(), value);
     }
     let extra = left.count();
-    ensure!(extra == 0, "`{} {}` takes {} arguments, has {}", entry.module, entry.name, entry.arguments.len(), arguments.len());
+    ensure!(
+        extra == 0,
+        "`{} {}` takes {} arguments, has {}",
+        entry.module,
+        entry.name,
+        entry.arguments.len(),
+        arguments.len()
+    );
     Ok(fields)
 }
 
@@ -86,15 +100,20 @@ mod tests {
 
     #[test]
     fn repeated_last_field_takes_the_rest() {
-        let request = build(find("bank", "send-enabled").unwrap(), &["a".into(), "b".into()], &PageArgs::default()).unwrap();
+        let request =
+            build(find("bank", "send-enabled").unwrap(), &["a".into(), "b".into()], &PageArgs::default()).unwrap();
         assert_eq!(QuerySendEnabledRequest::decode(request.data.as_slice()).unwrap().denoms, ["a", "b"]);
     }
 
     #[test]
     fn wrong_number_of_arguments_says_both_sides() {
-        let few = build(find("bank", "balance").unwrap(), &["plume1x".into()], &PageArgs::default()).err().unwrap().to_string();
+        let few = build(find("bank", "balance").unwrap(), &["plume1x".into()], &PageArgs::default())
+            .err()
+            .unwrap()
+            .to_string();
         assert_eq!(few, "`bank balance` needs 2 arguments, has 1: address denom");
-        let many = build(find("bank", "params").unwrap(), &["x".into()], &PageArgs::default()).err().unwrap().to_string();
+        let many =
+            build(find("bank", "params").unwrap(), &["x".into()], &PageArgs::default()).err().unwrap().to_string();
         assert_eq!(many, "`bank params` takes 0 arguments, has 1");
     }
 }

@@ -44,7 +44,10 @@ impl Place {
 
 fn account(home: &Home, args: &TxArgs, address: &str) -> Result<Account> {
     let client = Client::of(home, &args.node)?;
-    client.rpc.account(address)?.with_context(|| format!("no account has the address {address}: it must receive coins before it can sign"))
+    client
+        .rpc
+        .account(address)?
+        .with_context(|| format!("no account has the address {address}: it must receive coins before it can sign"))
 }
 
 /// Chain id from the flags, else `client.toml`, else the node.
@@ -88,7 +91,8 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
     if args.generate_only {
         return file::write(&tx, None);
     }
-    let record = record.with_context(|| format!("key {from} is not in the keyring: use --generate-only to sign elsewhere"))?;
+    let record =
+        record.with_context(|| format!("key {from} is not in the keyring: use --generate-only to sign elsewhere"))?;
     let place = Place::of(home, args, &address)?;
     let key = keyring.private_key(&record.name)?;
     sign(&mut tx, &key, mode(args), &place.signer(), keyring.prefix())?;

@@ -21,7 +21,12 @@ pub fn run(home: &Home, tx: &Tx, args: &TxArgs) -> Result<()> {
             let account = client.rpc.account(&text)?.with_context(|| format!("no account has the address {text}"))?;
             let key = match account.public_key {
                 Some(key) => key,
-                None => super::super::keys::open(home, &args.keyring)?.get(&text).context("the account has signed nothing yet, so its key must be in the keyring")?.public_key,
+                None => {
+                    super::super::keys::open(home, &args.keyring)?
+                        .get(&text)
+                        .context("the account has signed nothing yet, so its key must be in the keyring")?
+                        .public_key
+                }
             };
             Ok((key, account.sequence))
         })

@@ -16,7 +16,9 @@ pub fn run(home: &Home, args: &TxFileArgs) -> Result<()> {
     let key = keyring.private_key(from)?;
     let out = args.output_document.as_deref();
     if let Some(group) = &args.multisig {
-        let group = keyring.get(group).context("--multisig: the multisig key must be in the keyring; `keys add --multisig` makes it")?;
+        let group = keyring
+            .get(group)
+            .context("--multisig: the multisig key must be in the keyring; `keys add --multisig` makes it")?;
         let place = Place::of(home, &args.tx, &keyring.prefix().account(&group.address()))?;
         let signature = sign_as_multisig_member(&tx, &key, &group.public_key, &place.signer(), keyring.prefix())?;
         return file::write_json(&descriptors_to_json(vec![signature])?, out);

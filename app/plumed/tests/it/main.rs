@@ -1,0 +1,5 @@
+//! The command line as its users run it: the real binary, real homes, real CometBFT.
+
+mod chain;
+mod offline;
+mod run;
