@@ -147,12 +147,16 @@ fn collect<'a>(
     if bits.len() != multisig.keys().len() {
         return Err(SignatureError::BitArraySize(multisig.keys().len()));
     }
-    let have = bits.count_ones();
-    if signatures.len() != have {
+    let (have, needed) = (bits.count_ones(), usize::try_from(multisig.threshold()).unwrap_or(usize::MAX));
+    if signatures.len() < needed || signatures.len() > bits.len() {
         return Err(SignatureError::SignatureCount(signatures.len()));
     }
-    if have < usize::try_from(multisig.threshold()).unwrap_or(usize::MAX) {
+    if have < needed {
         return Err(SignatureError::NotEnough { have, expected: multisig.threshold() });
+    }
+    // Not checked by the SDK, which ignores signatures too many and panics on one too few.
+    if signatures.len() != have {
+        return Err(SignatureError::SignatureCount(signatures.len()));
     }
     let signers = multisig.keys().iter().enumerate().filter(|(index, _)| bits.get(*index));
     for ((index, key), data) in signers.zip(signatures) {

@@ -167,7 +167,7 @@ fn members_sign_apart_and_are_combined() {
     let (one, three) = (by(1), by(3));
     let before = tx.clone();
     let alone = combine_multisig(&mut tx, &group(), std::slice::from_ref(&one), &signer, &cosmos());
-    assert!(alone.expect_err("one of two").to_string().contains("not enough signatures set, have 1, expected 2"));
+    assert!(alone.expect_err("one of two").to_string().contains("signature size is incorrect 1"));
     let twice = combine_multisig(&mut tx, &group(), &[one.clone(), one.clone()], &signer, &cosmos());
     assert_eq!(twice, Err(TxError::TwiceSigned(0)));
     let moved = combine_multisig(

@@ -4,6 +4,7 @@ use plume_crypto::{
 };
 use plume_proto::cosmos::crypto::multisig::v1beta1::CompactBitArray;
 use plume_proto::cosmos::tx::v1beta1::{ModeInfo, mode_info};
+use plume_proto::{Any, Message};
 use proptest::prelude::*;
 
 const AMINO: i32 = 127;
@@ -57,7 +58,11 @@ fn every_set_bits_signature_counts_even_above_the_threshold() {
 fn counts_that_do_not_fit_are_refused_with_the_texts_of_the_sdk() {
     let key = group(2, &[1, 2, 3]);
     let message = |data: &SignatureData| verify(&key, data).expect_err("refused").to_string();
-    assert_eq!(message(&multi(3, &[(0, single(1))])), "not enough signatures set, have 1, expected 2");
+    assert_eq!(message(&multi(3, &[(0, single(1))])), "signature size is incorrect 1");
+    let mut one = BitArray::new(3);
+    one.set(0);
+    let data = SignatureData::Multi { bits: one, signatures: vec![single(1), single(2)] };
+    assert_eq!(message(&data), "not enough signatures set, have 1, expected 2");
     assert_eq!(message(&multi(4, &[(0, single(1)), (1, single(2))])), "bit array size is incorrect, expecting: 3");
     assert_eq!(message(&multi(2, &[(0, single(1)), (1, single(2))])), "bit array size is incorrect, expecting: 3");
     let mut bits = BitArray::new(3);
@@ -97,10 +102,7 @@ fn groups_inside_groups_verify() {
     let inner_data = multi(3, &[(1, single(2)), (2, single(3))]);
     assert_eq!(verify(&outer, &multi(2, &[(0, single(9)), (1, inner_data)])), Ok(()));
     let too_few = multi(3, &[(1, single(2))]);
-    assert_eq!(
-        verify(&outer, &multi(2, &[(0, single(9)), (1, too_few)])),
-        Err(SignatureError::NotEnough { have: 1, expected: 2 })
-    );
+    assert_eq!(verify(&outer, &multi(2, &[(0, single(9)), (1, too_few)])), Err(SignatureError::SignatureCount(1)));
 }
 
 #[test]
@@ -170,6 +172,64 @@ fn deep_nesting_is_refused() {
     }
     let (mode, bytes) = data.to_proto();
     assert_eq!(SignatureData::from_proto(Some(&mode), &Bytes::from(bytes)), Err(SignatureError::TooDeep));
+}
+
+/// Whether the parts of `data` contradict one another in a way that the SDK lets pass (or panics on): as many
+/// signatures as set bits, everywhere.
+fn counts_fit(data: &SignatureData) -> bool {
+    match data {
+        SignatureData::Single { .. } => true,
+        SignatureData::Multi { bits, signatures } => {
+            bits.count_ones() == signatures.len() && signatures.iter().all(counts_fit)
+        }
+    }
+}
+
+/// Number of keys of a group without groups in it.
+fn members(data: &SignatureData) -> usize {
+    match data {
+        SignatureData::Multi { bits, signatures }
+            if signatures.iter().all(|data| matches!(data, SignatureData::Single { .. })) =>
+        {
+            bits.len()
+        }
+        _ => 0,
+    }
+}
+
+#[test]
+fn verdicts_are_those_of_the_sdk_where_it_is_strict() {
+    // Written by `tests/data/multisig/main.go` with the SDK 0.50.15.
+    let vectors = include_str!("../data/multisig/verdicts.txt");
+    let message = br#"{"account_number":"1","chain_id":"simd-testing"}"#;
+    let (mut same, mut stricter) = (0, 0);
+    for line in vectors.lines() {
+        let fields: Vec<&str> = line.splitn(4, ' ').collect();
+        let [key, mode, signature, expected] = fields[..] else { panic!("malformed line {line}") };
+        let any = Any::decode(hex::decode(key).expect("hex").as_slice()).expect("an Any");
+        let key = PublicKey::from_any(&any).expect("a key");
+        let mode = ModeInfo::decode(hex::decode(mode).expect("hex").as_slice()).expect("a mode");
+        let signature = hex::decode(signature.strip_prefix('x').expect("marked")).expect("hex");
+        let data = SignatureData::from_proto(Some(&mode), &signature.into());
+        let verdict = data.as_ref().map_err(Clone::clone).and_then(|data| {
+            let leaves = checks(&key, data)?;
+            let jobs: Vec<_> = leaves.iter().map(|leaf| leaf.job(Bytes::from_static(message))).collect();
+            first_failure(&leaves, &verify_all(&jobs))
+        });
+        if data.as_ref().is_ok_and(counts_fit) {
+            let text = verdict.as_ref().map_or_else(SignatureError::to_string, |()| "ok".to_owned());
+            // Groups in groups may be wrong in several ways, and the SDK verifies while it walks.
+            if key.count_single_keys() == data.map_or(0, |data| members(&data)) {
+                assert_eq!(text, expected, "{line}");
+            }
+            assert_eq!(verdict.is_ok(), expected == "ok", "{line}");
+            same += 1;
+        } else {
+            assert!(verdict.is_err(), "{line}");
+            stricter += 1;
+        }
+    }
+    assert!(same > 60 && stricter > 5, "{same} and {stricter}");
 }
 
 proptest! {
