@@ -32,5 +32,5 @@ mod tx;
 pub use chain::Chain;
 pub use config::ChainConfig;
 pub use export::Export;
-pub use modules::{Catalogue, plume_modules, plume_modules_with, stores};
+pub use modules::{Catalogue, plume_bank, plume_modules, plume_modules_with, stores};
 pub use reader::ChainReader;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use plume_auth::{Auth, AuthConfig};
+use plume_auth::{Auth, AuthConfig, FEE_COLLECTOR};
 use plume_bank::{Bank, BankConfig};
 use plume_consensus_params::ConsensusParamsModule;
 use plume_crypto::VerifyCache;
@@ -34,12 +34,19 @@ pub struct Catalogue {
 ///
 /// **To add one**, construct it with the handles that it needs and give it its line in the list.
 pub fn plume_modules() -> Catalogue {
-    plume_modules_with(BankConfig::default())
+    plume_modules_with(plume_bank())
+}
+
+/// The rules of Plume's bank: nobody sends to the fee collector.
+pub fn plume_bank() -> BankConfig {
+    BankConfig { blocked_modules: vec![FEE_COLLECTOR.to_owned()], ..BankConfig::default() }
 }
 
 /// The modules of Plume with a bank of other rules (transfer hooks, locked amounts).
-pub fn plume_modules_with(bank: BankConfig) -> Catalogue {
+pub fn plume_modules_with(mut bank: BankConfig) -> Catalogue {
     let auth = Arc::new(Auth::new(AuthConfig::default()));
+    // Accounts can lock what they hold (vesting), before any policy does.
+    bank.locked.insert(0, auth.clone());
     let bank = Arc::new(Bank::new(auth.clone(), bank));
     let consensus = Arc::new(ConsensusParamsModule::new(module_address(GOV)));
 

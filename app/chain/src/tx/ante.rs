@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use plume_auth::FEE_COLLECTOR;
 use plume_crypto::{Multisig, PublicKey, SignatureData};
 use plume_interfaces::{Account, MoveReason};
 use plume_kit::{Abort, Ctx, Event, TxError, sdk};
@@ -17,9 +18,6 @@ use super::decode::{DecodedTx, Signers, internal};
 use super::execute::Mode;
 use super::signatures::{Prepared, mode};
 use crate::machine::{Machine, Rules};
-
-/// The module account that collects fees.
-const FEE_COLLECTOR: &str = "fee_collector";
 
 /// The SDK's bound on gas limits, so that they fit the signed numbers of ABCI.
 const MAX_GAS_WANTED: u64 = u64::MAX >> 1;
@@ -194,7 +192,7 @@ impl Ante<'_> {
         if !fee.granter.is_empty() {
             return Err(TxError::wrap(sdk::INVALID_REQUEST, "fee grants are not enabled").into());
         }
-        let payer = &self.signers()?.fee_payer;
+        let payer = self.signers()?.fee_payer.as_ref().ok_or_else(|| internal("nobody pays the fee"))?;
         let payer_text = self.rules.chain.prefix.account(payer);
         if self.machine.accounts.account(ctx, payer)?.is_none() {
             let text = format!("fee payer address: {payer_text} does not exist");

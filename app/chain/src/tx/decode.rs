@@ -34,10 +34,10 @@ pub(crate) struct DecodedTx {
 pub(crate) struct Signers {
     /// Every address whose signature is needed, once: the messages' signers in order, then the fee payer.
     pub all: Vec<Address>,
-    /// The first signer of each message.
-    pub first_of_message: Vec<Address>,
-    /// Who pays the fee: the payer that the transaction names, else the first signer.
-    pub fee_payer: Address,
+    /// The first signer of each message, if it has any.
+    pub first_of_message: Vec<Option<Address>>,
+    /// Who pays the fee: the payer that the transaction names, else the first signer, if there is any.
+    pub fee_payer: Option<Address>,
 }
 
 /// One `SignerInfo` with its signature.
@@ -72,6 +72,11 @@ pub(crate) fn decode(bytes: &Bytes, modules: &Modules, chain: &ChainInfo) -> Res
             let text = format!("no concrete type registered for type URL {url} against interface *types.Msg");
             return Err(parse_error(text));
         }
+    }
+
+    // No type of option is known, so none can be read, critical or not.
+    if !body.extension_options.is_empty() || !body.non_critical_extension_options.is_empty() {
+        return Err(parse_error("no registered implementations of type tx.TxExtensionOptionI"));
     }
 
     reject_unknown("cosmos.tx.v1beta1.AuthInfo", &raw.auth_info_bytes, NonCritical::Reject).map_err(parse_error)?;
@@ -136,16 +141,15 @@ fn find_signers(body: &TxBody, fee: &Fee, chain: &ChainInfo) -> Result<Signers, 
                 all.push(address);
             }
         }
-        first_of_message.push(first.ok_or_else(|| internal("message without signers"))?);
+        first_of_message.push(first);
     }
     let named = match fee.payer.as_str() {
         "" => None,
         text => Some(chain.prefix.parse_account(text).map_err(|e| internal(e.to_string()))?),
     };
-    let first = all.first().cloned().ok_or_else(|| internal("transaction without signers"))?;
-    let fee_payer = named.unwrap_or(first);
-    if !all.contains(&fee_payer) {
-        all.push(fee_payer.clone());
+    let fee_payer = named.or_else(|| all.first().cloned());
+    if let Some(payer) = fee_payer.as_ref().filter(|payer| !all.contains(payer)) {
+        all.push(payer.clone());
     }
     Ok(Signers { all, first_of_message, fee_payer })
 }

@@ -2,4 +2,12 @@
 
 mod support;
 
+mod determinism;
+mod genesis;
+mod golden;
+mod mempool;
+mod proposals;
+mod queries;
+mod refusals;
 mod transfers;
+mod verification;
