@@ -2,9 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plume_engine::{
-    Block, BlockId, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict,
-};
+use plume_engine::{Block, BlockId, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict};
 use plume_primitives::{Address, Height, Timestamp};
 use plume_state::{Backend, ChangeSet, State, StateConfig, StateError, StateView};
 
@@ -126,9 +124,9 @@ impl Chain {
     fn on_genesis(&self, changes: ChangeSet) -> ChangeSet {
         let Some(genesis) = &self.genesis else { return changes };
         let writes = [genesis, &changes].into_iter().flat_map(|changes| {
-            changes.stores().flat_map(|(store, writes)| {
-                writes.iter().map(move |(key, value)| (store, key.clone(), value.clone()))
-            })
+            changes
+                .stores()
+                .flat_map(|(store, writes)| writes.iter().map(move |(key, value)| (store, key.clone(), value.clone())))
         });
         ChangeSet::from_writes(writes)
     }

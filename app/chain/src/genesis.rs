@@ -8,9 +8,9 @@ use plume_state::{KvRead, Overlay, StateView};
 use serde_json::Value;
 
 use crate::block::env;
+use crate::consensus;
 use crate::machine::{Machine, Rules};
 use crate::records::{self, Origin};
-use crate::consensus;
 
 /// CometBFT's `MaxChainIDLen`.
 const MAX_CHAIN_ID_LEN: usize = 50;

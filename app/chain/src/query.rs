@@ -5,7 +5,9 @@ use plume_engine::{Event, IncludedTx, ProofOp, QueryAnswer, QueryError};
 use plume_kit::sdk::{self, Kind};
 use plume_kit::{GrpcCode, QueryFailure, ReadCtx};
 use plume_primitives::{Gas, Height, Timestamp};
-use plume_proto::cosmos::base::abci::v1beta1::{GasInfo, Result as TxMsgResult, SimulationResponse, TxMsgData, TxResponse};
+use plume_proto::cosmos::base::abci::v1beta1::{
+    GasInfo, Result as TxMsgResult, SimulationResponse, TxMsgData, TxResponse,
+};
 use plume_proto::cosmos::tx::v1beta1::{GetTxRequest, GetTxResponse, SimulateRequest, SimulateResponse, Tx};
 use plume_proto::tendermint::abci;
 use plume_proto::{Any, Message, Name};
@@ -70,7 +72,10 @@ fn route(
                 // This node has no filter of its own: every peer may connect.
                 ["p2p", "filter", ..] => at_tip(shared, Bytes::new()),
                 [""] => Err(refusal(sdk::UNKNOWN_REQUEST, "no query path provided")),
-                _ => Err(QueryError { grpc_code: GrpcCode::Unimplemented as u32, ..refusal(sdk::UNKNOWN_REQUEST, "unknown query path") }),
+                _ => Err(QueryError {
+                    grpc_code: GrpcCode::Unimplemented as u32,
+                    ..refusal(sdk::UNKNOWN_REQUEST, "unknown query path")
+                }),
             }
         }
     }
@@ -110,11 +115,7 @@ fn not_ready(shared: &Shared) -> QueryError {
     refusal(sdk::INVALID_HEIGHT, &text)
 }
 
-fn view_at(
-    shared: &Shared,
-    tip: &Tip,
-    height: Option<Height>,
-) -> Result<(Height, Arc<dyn StateView>), QueryError> {
+fn view_at(shared: &Shared, tip: &Tip, height: Option<Height>) -> Result<(Height, Arc<dyn StateView>), QueryError> {
     if tip.height == Height::ZERO {
         return Err(not_ready(shared));
     }
@@ -164,7 +165,8 @@ fn store_key(
         return Ok(QueryAnswer { height, key, value, proof: Vec::new() });
     }
     let proven = shared.state.prove(store, &key, height.get()).map_err(failed)?;
-    let proof = proven.ops.into_iter().map(|op| ProofOp { kind: op.kind.to_owned(), key: op.key.into(), data: op.data.into() });
+    let proof =
+        proven.ops.into_iter().map(|op| ProofOp { kind: op.kind.to_owned(), key: op.key.into(), data: op.data.into() });
     Ok(QueryAnswer { height, key, value: proven.value.unwrap_or_default(), proof: proof.collect() })
 }
 
@@ -226,7 +228,8 @@ fn get_tx(shared: &Shared, data: &[u8]) -> Result<Bytes, QueryFailure> {
         return Err(QueryFailure::invalid("tx hash cannot be empty"));
     }
     let not_found = || QueryFailure::not_found(format!("tx not found: {}", request.hash));
-    let hash = hex::decode(&request.hash).map_err(|e| QueryFailure::invalid(format!("tx hash {}: {e}", request.hash)))?;
+    let hash =
+        hex::decode(&request.hash).map_err(|e| QueryFailure::invalid(format!("tx hash {}: {e}", request.hash)))?;
     let hash: [u8; 32] = hash.try_into().map_err(|_| not_found())?;
     let unavailable = |e: &dyn core::fmt::Display| QueryFailure::status(GrpcCode::Unavailable, e.to_string());
     let engine = shared.engine().ok_or_else(|| unavailable(&"the consensus engine is not running"))?;

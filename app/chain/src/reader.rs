@@ -128,7 +128,10 @@ impl ChainReader {
         let below = block.height.previous().filter(|_| block.height > tip.initial_height && block.height <= tip.height);
         let below = below.ok_or_else(|| {
             let (first, last) = (tip.initial_height, tip.height);
-            Fatal::new(format!("block {} cannot be executed again: it must come after {first} and not after {last}", block.height))
+            Fatal::new(format!(
+                "block {} cannot be executed again: it must come after {first} and not after {last}",
+                block.height
+            ))
         })?;
         let base = self.shared.state_at(below).map_err(|e| Fatal::new(e.to_string()))?;
         let machine = &self.shared.machine;
@@ -173,13 +176,7 @@ impl Reader for ChainReader {
         check_tx(&self.shared.machine, &self.shared.check, tx, kind)
     }
 
-    fn query(
-        &self,
-        path: &str,
-        data: &[u8],
-        height: Option<Height>,
-        prove: bool,
-    ) -> Result<QueryAnswer, QueryError> {
+    fn query(&self, path: &str, data: &[u8], height: Option<Height>, prove: bool) -> Result<QueryAnswer, QueryError> {
         query::answer(&self.shared, path, data, height, prove)
     }
 

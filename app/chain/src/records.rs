@@ -32,7 +32,8 @@ pub(crate) fn write_origin(state: &mut impl KvWrite, origin: &Origin) -> Result<
 /// `None` before genesis.
 pub(crate) fn origin(state: &(impl KvRead + ?Sized)) -> Result<Option<Origin>, Fatal> {
     let Some(chain_id) = CHAIN_ID.get(state).map_err(fatal)? else { return Ok(None) };
-    let initial_height = INITIAL_HEIGHT.get(state).map_err(fatal)?.ok_or_else(|| Fatal::new("initial height is missing"))?;
+    let initial_height =
+        INITIAL_HEIGHT.get(state).map_err(fatal)?.ok_or_else(|| Fatal::new("initial height is missing"))?;
     Ok(Some(Origin { chain_id, initial_height: Height(initial_height) }))
 }
 

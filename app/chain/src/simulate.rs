@@ -15,7 +15,8 @@ pub(crate) struct FailedSimulation {
 
 impl FailedSimulation {
     fn of(e: plume_kit::TxError) -> Self {
-        let result = TxResult { code: e.code, codespace: e.codespace.into_owned(), log: e.message, ..TxResult::default() };
+        let result =
+            TxResult { code: e.code, codespace: e.codespace.into_owned(), log: e.message, ..TxResult::default() };
         Self { result }
     }
 

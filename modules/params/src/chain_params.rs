@@ -72,15 +72,21 @@ mod tests {
     #[test]
     fn malformed_fields_are_refused_by_name() {
         let bad = |params: v1::Params| ChainParams::from_proto(&params).unwrap_err().to_string();
-        assert!(bad(v1::Params { bech32_prefix: "Plume".into(), ..Default::default() }).starts_with("params.bech32_prefix"));
+        assert!(
+            bad(v1::Params { bech32_prefix: "Plume".into(), ..Default::default() }).starts_with("params.bech32_prefix")
+        );
         assert!(bad(v1::Params { base_denom: "1".into(), ..Default::default() }).starts_with("params.base_denom"));
         let twice = vec!["uplume".to_owned(), "uplume".to_owned()];
-        assert_eq!(bad(v1::Params { fee_denoms: twice, ..Default::default() }), "params.fee_denoms: a denomination is named twice");
+        assert_eq!(
+            bad(v1::Params { fee_denoms: twice, ..Default::default() }),
+            "params.fee_denoms: a denomination is named twice"
+        );
     }
 
     #[test]
     fn listed_fee_denominations_are_the_only_ones() {
-        let params = ChainParams::from_proto(&v1::Params { fee_denoms: vec!["uusd".into()], ..Default::default() }).unwrap();
+        let params =
+            ChainParams::from_proto(&v1::Params { fee_denoms: vec!["uusd".into()], ..Default::default() }).unwrap();
         assert!(params.accepts_fee_in("uusd") && !params.accepts_fee_in("uplume"));
     }
 }

@@ -121,8 +121,7 @@ impl Ante<'_> {
         }
         let signers = self.signers()?;
         if tx.signature_count != signers.all.len() {
-            let text =
-                format!("wrong number of signers; expected {}, got {}", signers.all.len(), tx.signature_count);
+            let text = format!("wrong number of signers; expected {}, got {}", signers.all.len(), tx.signature_count);
             return Err(TxError::wrap(sdk::UNAUTHORIZED, text));
         }
         Ok(())
@@ -226,8 +225,10 @@ impl Ante<'_> {
                 None => continue,
             };
             if !self.simulating() && key.address() != *signer {
-                let text =
-                    format!("pubKey does not match signer address {} with signer index: {index}", prefix.account(signer));
+                let text = format!(
+                    "pubKey does not match signer address {} with signer index: {index}",
+                    prefix.account(signer)
+                );
                 return Err(TxError::wrap(sdk::INVALID_PUBKEY, text).into());
             }
             // Reads the account, and writes it only if it has no key.
@@ -336,8 +337,7 @@ impl Ante<'_> {
                 None => return Err(TxError::wrap(sdk::INVALID_PUBKEY, "pubkey on account is not set").into()),
             };
             if info.sequence != account.sequence {
-                let text =
-                    format!("account sequence mismatch, expected {}, got {}", account.sequence, info.sequence);
+                let text = format!("account sequence mismatch, expected {}, got {}", account.sequence, info.sequence);
                 return Err(TxError::wrap(sdk::WRONG_SEQUENCE, text).into());
             }
             if matches!(self.mode, Mode::Simulate | Mode::Recheck) {

@@ -167,7 +167,12 @@ fn run_messages(
             other => other.context(format_args!("failed to execute message; message index: {index}")),
         })?;
         let events = ctx.take_events();
-        let first = message_event(run, &message.type_url, signers.first_of_message.get(index).and_then(Option::as_ref), &events);
+        let first = message_event(
+            run,
+            &message.type_url,
+            signers.first_of_message.get(index).and_then(Option::as_ref),
+            &events,
+        );
         let with_index = |mut event: Event| {
             event.push("msg_index", index.to_string());
             event

@@ -65,7 +65,10 @@ impl Fee {
                     return Err(TxError::wrap(sdk::INSUFFICIENT_FEE, "invalid fee provided: null"));
                 }
                 StatedAmount::Negative(_) => {
-                    return Err(TxError::wrap(sdk::INSUFFICIENT_FEE, format_args!("invalid fee provided: {}", self.text())));
+                    return Err(TxError::wrap(
+                        sdk::INSUFFICIENT_FEE,
+                        format_args!("invalid fee provided: {}", self.text()),
+                    ));
                 }
                 StatedAmount::TooLarge(_) => {
                     let text = format!("fee {} exceeds 2^128-1", self.text());
@@ -229,7 +232,8 @@ mod tests {
 
     #[test]
     fn one_of_the_minimum_prices_suffices() {
-        let price = |amount: &str, denom: &str| DecCoin { amount: amount.parse().unwrap(), denom: Denom::new(denom).unwrap() };
+        let price =
+            |amount: &str, denom: &str| DecCoin { amount: amount.parse().unwrap(), denom: Denom::new(denom).unwrap() };
         let prices = DecCoins::from_unsorted([price("0.0251", "uplume"), price("1", "uusd")]).unwrap();
         assert!(fee(&[("2510", "uplume")]).unwrap().require_minimum(&prices).is_ok());
         assert!(fee(&[("100000", "uusd")]).unwrap().require_minimum(&prices).is_ok());

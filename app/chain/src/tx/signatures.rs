@@ -26,7 +26,10 @@ pub(super) mod mode {
             (LEGACY_AMINO_JSON, "SIGN_MODE_LEGACY_AMINO_JSON"),
             (191, "SIGN_MODE_EIP_191"),
         ];
-        known.iter().find(|(number, _)| *number == mode).map_or_else(|| mode.to_string(), |(_, name)| (*name).to_owned())
+        known
+            .iter()
+            .find(|(number, _)| *number == mode)
+            .map_or_else(|| mode.to_string(), |(_, name)| (*name).to_owned())
     }
 }
 
@@ -121,9 +124,7 @@ fn jobs(
 fn sign_bytes(tx: &DecodedTx, mode: i32, rules: &Rules, account_number: u64, sequence: u64) -> Result<Bytes, String> {
     let chain_id = rules.chain.chain_id.as_str();
     match mode {
-        mode::DIRECT => {
-            Ok(sign_doc_direct(&tx.body_bytes, &tx.auth_info_bytes, chain_id, account_number).into())
-        }
+        mode::DIRECT => Ok(sign_doc_direct(&tx.body_bytes, &tx.auth_info_bytes, chain_id, account_number).into()),
         mode::LEGACY_AMINO_JSON => {
             let fee = tx.auth_info.fee.clone().unwrap_or_default();
             let signer = SignerData { chain_id, account_number, sequence };

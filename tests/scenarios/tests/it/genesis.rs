@@ -62,7 +62,10 @@ fn chain_stays_at_height_zero_until_a_block_is_committed() {
     let info = net.reader.info();
     assert_eq!((info.height, info.app_hash.len(), net.init.app_hash.len()), (Height(0), 0, 32));
     let query = net.reader.query("/cosmos.bank.v1beta1.Query/Params", &[], None, false).unwrap_err();
-    assert_eq!((query.code, query.log.as_str()), (26, "plume is not ready; please wait for first block: invalid height"));
+    assert_eq!(
+        (query.code, query.log.as_str()),
+        (26, "plume is not ready; please wait for first block: invalid height")
+    );
     let early = net.tx("alice").msg(&send(&addr("alice"), &addr("bob"), 1)).sign();
     assert_eq!(net.check(&early).code, 0, "transactions may wait for the first block");
     let outcome = net.block(vec![early]);

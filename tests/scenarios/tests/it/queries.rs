@@ -59,7 +59,11 @@ fn future_and_pruned_heights_are_invalid() {
         assert_eq!(log, "cannot query with height in the future; please provide a valid height: invalid height");
         let (codespace, code, log) = refused(path, 2);
         assert_eq!((codespace.as_str(), code), ("sdk", 26), "{log}");
-        assert!(log.starts_with("failed to load state at height 2; ") && log.ends_with("(latest height: 6): invalid height"), "{log}");
+        assert!(
+            log.starts_with("failed to load state at height 2; ")
+                && log.ends_with("(latest height: 6): invalid height"),
+            "{log}"
+        );
     }
     net.reader.query("/cosmos.bank.v1beta1.Query/Params", &[], Some(Height(4)), false).unwrap();
 }
@@ -98,7 +102,10 @@ fn app_simulate_answers_in_json() {
     assert_eq!(json["result"]["msg_responses"][0]["@type"], "/cosmos.bank.v1beta1.MsgSendResponse");
     let bad = net.tx("alice").sequence(3).msg(&send(&addr("alice"), &addr("bob"), 1)).sign();
     let e = net.reader.query("/app/simulate", &bad, None, false).unwrap_err();
-    assert_eq!((e.code, e.log.as_str()), (32, "failed to simulate tx: account sequence mismatch, expected 0, got 3: incorrect account sequence"));
+    assert_eq!(
+        (e.code, e.log.as_str()),
+        (32, "failed to simulate tx: account sequence mismatch, expected 0, got 3: incorrect account sequence")
+    );
 }
 
 /// Checks both levels of a proof with the `ics23` crate alone; gives whether the key exists.
@@ -116,7 +123,13 @@ fn verify(answer: &plume_engine::QueryAnswer, store: &str, app_hash: &[u8]) -> b
     })
     .unwrap();
     let app_spec = plume_state::app_proof_spec();
-    assert!(ics23::verify_membership::<HostFunctionsManager>(&app_proof, &app_spec, &app_hash.to_vec(), store.as_bytes(), &root));
+    assert!(ics23::verify_membership::<HostFunctionsManager>(
+        &app_proof,
+        &app_spec,
+        &app_hash.to_vec(),
+        store.as_bytes(),
+        &root
+    ));
     let spec = plume_state::store_proof_spec();
     if answer.value.is_empty() {
         assert!(ics23::verify_non_membership::<HostFunctionsManager>(&store_proof, &spec, &root, &answer.key));
@@ -136,7 +149,8 @@ fn balances_and_their_absence_are_proved_against_the_app_hash() {
     }
     let key_of = |name: &str| [&[0x02, 20][..], key(name).address().as_bytes(), DENOM.as_bytes()].concat();
     for height in 1..=3 {
-        let prove = |name: &str| net.reader.query("/store/bank/key", &key_of(name), Some(Height(height)), true).unwrap();
+        let prove =
+            |name: &str| net.reader.query("/store/bank/key", &key_of(name), Some(Height(height)), true).unwrap();
         let bob = prove("bob");
         assert_eq!(bob.height, Height(height));
         assert_eq!(bob.value, (FUNDS + u128::from(height * (height + 1) / 2)).to_string());

@@ -10,8 +10,10 @@ use plume_engine::{
     QueryError, Reader, TxResult, ValidatorKey, ValidatorUpdate,
 };
 use plume_primitives::{Address, Bech32Prefix, Height, Timestamp};
-use plume_proto::cosmos::bank::v1beta1::{Input, MsgMultiSend, MsgSend, Output, QueryBalanceRequest, QueryBalanceResponse};
 use plume_proto::cosmos::auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse};
+use plume_proto::cosmos::bank::v1beta1::{
+    Input, MsgMultiSend, MsgSend, Output, QueryBalanceRequest, QueryBalanceResponse,
+};
 use plume_proto::cosmos::base::v1beta1::Coin;
 use plume_proto::cosmos::tx::v1beta1::{AuthInfo, Fee, SignerInfo, TxBody, TxRaw};
 use plume_proto::tendermint::types::{BlockParams, EvidenceParams, ValidatorParams, VersionParams};
@@ -56,7 +58,10 @@ pub fn multi_send(from: &str, to: &[(&str, u128)]) -> MsgMultiSend {
     let sum = to.iter().map(|(_, amount)| amount).sum();
     MsgMultiSend {
         inputs: vec![Input { address: from.to_owned(), coins: vec![coin(sum)] }],
-        outputs: to.iter().map(|(to, amount)| Output { address: (*to).to_owned(), coins: vec![coin(*amount)] }).collect(),
+        outputs: to
+            .iter()
+            .map(|(to, amount)| Output { address: (*to).to_owned(), coins: vec![coin(*amount)] })
+            .collect(),
     }
 }
 
@@ -337,8 +342,7 @@ impl Draft {
     pub fn sign_bytes(&self, number: u64, sequence: u64) -> Vec<u8> {
         let (body, auth_info) = (self.body.encode_to_vec(), self.auth_info().encode_to_vec());
         if self.mode == AMINO {
-            let signer =
-                plume_codec::SignerData { chain_id: &self.chain_id, account_number: number, sequence };
+            let signer = plume_codec::SignerData { chain_id: &self.chain_id, account_number: number, sequence };
             return plume_codec::sign_doc_amino(&body, &self.body, &self.fee, &signer).unwrap();
         }
         plume_codec::sign_doc_direct(&body, &auth_info, &self.chain_id, number)
@@ -359,11 +363,7 @@ impl Draft {
                 }
             })
             .collect();
-        TxRaw {
-            body_bytes: self.body.encode_to_vec(),
-            auth_info_bytes: self.auth_info().encode_to_vec(),
-            signatures,
-        }
+        TxRaw { body_bytes: self.body.encode_to_vec(), auth_info_bytes: self.auth_info().encode_to_vec(), signatures }
     }
 
     pub fn sign(&self) -> Bytes {

@@ -113,8 +113,7 @@ fn two_of_three_keys_spend_from_a_multisig_in_both_modes() {
 #[test]
 fn multisig_inside_a_multisig_spends() {
     let inner = multisig(1, &["carol", "dave"]);
-    let outer =
-        plume_crypto::PublicKey::multisig(2, vec![key("alice").public_key(), inner.clone()]).unwrap();
+    let outer = plume_crypto::PublicKey::multisig(2, vec![key("alice").public_key(), inner.clone()]).unwrap();
     let account = text(&outer.address());
     let mut accounts = standard_accounts();
     accounts.push((outer.address(), FUNDS));
@@ -195,7 +194,11 @@ fn blocks_gas_is_enforced_even_if_a_proposer_ignores_it() {
     assert_eq!(results[0].code, 0);
     let used = results[1].gas_used;
     let log = format!("out of gas in location: block gas meter; gasWanted: 100000, gasUsed: {used}: out of gas");
-    assert_eq!((results[1].code, results[1].log.as_str()), (11, log.as_str()), "overruns the block: its message is undone");
+    assert_eq!(
+        (results[1].code, results[1].log.as_str()),
+        (11, log.as_str()),
+        "overruns the block: its message is undone"
+    );
     assert_eq!(results[1].events.len(), 7);
     assert_eq!((results[2].code, results[2].log.as_str()), (11, "no block gas left to run tx: out of gas"));
     assert!(results[2].events.is_empty() && results[2].gas_wanted.get() == 0);
