@@ -147,7 +147,7 @@ impl Replay {
         self.equal(name, "result.code", number(theirs, "code"), u64::from(ours.code));
         self.equal(name, "result.codespace", text(theirs, "codespace"), &ours.codespace);
         self.equal(name, "result.log", &without_gas(text(theirs, "log")), &without_gas(&ours.log));
-        self.equal(name, "result.data", text(theirs, "data"), &hex::encode(&ours.data));
+        self.equal(name, "result.data", text(theirs, "data"), hex::encode(&ours.data));
         self.equal(name, "result.gas_wanted", number(theirs, "gas_wanted"), ours.gas_wanted.0);
         self.gas(name, "result.gas_used", number(&record["sdk_only"], "gas_used"), ours.gas_used);
         let (theirs, ours) = (recorded_events(theirs), our_events(&ours.events));
@@ -182,7 +182,7 @@ impl Replay {
         match answer {
             Ok(answer) => {
                 self.equal(&name, "code", number(record, "code"), 0);
-                self.equal(&name, "response", text(record, "response"), &hex::encode(answer.value));
+                self.equal(&name, "response", text(record, "response"), hex::encode(answer.value));
             }
             Err(error) => {
                 self.equal(&name, "code", number(record, "code"), u64::from(error.code));
