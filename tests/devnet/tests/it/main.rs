@@ -2,3 +2,4 @@
 
 mod bad_proposals;
 mod kills;
+mod validators;
