@@ -1,7 +1,7 @@
-//! `devnet-kills`: four validators under load, killed again and again at random times; at the end nothing is lost.
+//! `devnet-kills`: validators (four unless told) under load, killed again and again at random times; at the end nothing is lost.
 //!
 //! ```text
-//! cargo build -p plumed && cargo run -p plume-tests-devnet --bin devnet-kills -- [KILLS [SEED [LONGEST_LIFE_MS]]]
+//! cargo build -p plumed && cargo run -p plume-tests-devnet --bin devnet-kills -- [KILLS [SEED [LONGEST_LIFE_MS [VALIDATORS]]]]
 //! ```
 
 use std::time::{Duration, Instant};
@@ -10,15 +10,18 @@ use plume_tests_devnet::{Load, Network, Storm, storm};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| {
-        text.parse::<u64>()
-            .unwrap_or_else(|_| panic!("{text:?} is not a number: devnet-kills [KILLS [SEED [LONGEST_LIFE_MS]]]"))
+        text.parse::<u64>().unwrap_or_else(|_| {
+            panic!("{text:?} is not a number: devnet-kills [KILLS [SEED [LONGEST_LIFE_MS [VALIDATORS]]]]")
+        })
     });
     let kills = arguments.next().unwrap_or(500);
     let seed = arguments.next().unwrap_or(1);
     let longest_life = Duration::from_millis(arguments.next().unwrap_or(4000));
 
+    let validators = arguments.next().map_or(4, |number| u16::try_from(number).expect("at most 65535 validators"));
+
     let started = Instant::now();
-    let mut network = Network::create(4, 4);
+    let mut network = Network::create(validators, 4);
     network.start();
     let load = Load::start(&network, 4);
     load.wait_for(4);
@@ -36,7 +39,7 @@ fn main() {
     let height = network.require_agreement(&sent);
     let total: u64 = sent.iter().sum();
     println!(
-        "{kills} kills in {} s: {during} payments committed meanwhile, {total} in all, none lost; four nodes agree on all {height} blocks",
+        "{kills} kills in {} s: {during} payments committed meanwhile, {total} in all, none lost; {validators} nodes agree on all {height} blocks",
         started.elapsed().as_secs()
     );
     for node in network.nodes_mut() {
