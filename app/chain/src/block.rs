@@ -53,9 +53,7 @@ pub(crate) fn execute_block(
     let mut senders = BTreeSet::new();
     for tx in prepared {
         results.push(run_tx(&run, &mut overlay, tx, &mut block_gas_left)?);
-        if let Ok(signers) = tx.tx.as_ref().map_err(|_| ()).and_then(|tx| tx.signers.as_ref().map_err(|_| ())) {
-            senders.extend(signers.all.iter().cloned());
-        }
+        senders.extend(tx.senders().iter().cloned());
     }
 
     let (validator_updates, end_events) = hook(&mut overlay, &env, |ctx| machine.modules.end_block(ctx))?;

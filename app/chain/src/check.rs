@@ -151,6 +151,9 @@ pub(crate) fn check_tx(
     let hash: TxHash = Sha256::digest(tx).into();
     if kind == CheckKind::Recheck {
         let mut state = state.lock();
+        if let Some(again) = state.accepted.get(&hash) {
+            return again.outcome.clone();
+        }
         if let Some(earlier) = state.still_accepted(&hash) {
             return state.accept(hash, earlier).unwrap_or_else(|e| refusal(&broken(&e), Gas::ZERO, Gas::ZERO));
         }
@@ -192,12 +195,11 @@ fn run(machine: &Machine, view: View, tx: &Bytes, kind: CheckKind) -> Result<Acc
     let mut overlay = Overlay::new(state);
     let outcome = run_ante(&run, &mut overlay, &prepared)
         .map_err(|fatal: Fatal| unsigned(refusal(&broken(&fatal), Gas::ZERO, Gas::ZERO)))?;
-    let tx = prepared.tx.as_ref().ok();
-    let senders = tx.and_then(|tx| tx.signers.as_ref().ok()).map(|signers| signers.all.clone()).unwrap_or_default();
+    let senders = prepared.senders().to_vec();
     match outcome.result {
         Ok(_) => Ok(Accepted {
             senders,
-            timeout_height: tx.map_or(0, |tx| tx.body.timeout_height),
+            timeout_height: prepared.decoded().map_or(0, |tx| tx.body.timeout_height),
             writes: overlay.into_changes(),
             outcome: CheckOutcome {
                 gas_wanted: outcome.gas_wanted,

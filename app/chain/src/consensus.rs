@@ -12,8 +12,10 @@ pub(crate) fn params(state: &(impl KvRead + ?Sized)) -> Result<ConsensusParams, 
 
 /// Gas limit of a block; `None` for no limit, which CometBFT writes as -1 and 0.
 pub(crate) fn max_gas(params: &ConsensusParams) -> Option<u64> {
-    let max = params.block.as_ref()?.max_gas;
-    u64::try_from(max).ok().filter(|max| *max > 0)
+    match u64::try_from(params.block.as_ref()?.max_gas) {
+        Ok(0) | Err(_) => None,
+        Ok(max) => Some(max),
+    }
 }
 
 /// Version of the state machine in block headers.

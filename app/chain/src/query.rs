@@ -174,7 +174,7 @@ fn simulate_tx(shared: &Shared, data: &[u8]) -> Result<Bytes, QueryError> {
     let request = SimulateRequest::decode(data).map_err(|e| QueryFailure::plain(e.to_string()).into_error())?;
     let tx = requested_tx(request).map_err(QueryFailure::into_error)?;
     let done = simulate(shared, &tx).map_err(|failed| failed.into_error())?;
-    let (gas_info, result) = simulation_parts(done);
+    let (gas_info, result) = simulation_parts(done).map_err(QueryFailure::into_error)?;
     Ok(Bytes::from(SimulateResponse { gas_info: Some(gas_info), result: Some(result) }.encode_to_vec()))
 }
 
@@ -190,23 +190,22 @@ fn requested_tx(request: SimulateRequest) -> Result<Bytes, QueryFailure> {
 }
 
 #[expect(deprecated, reason = "clients of SDK 0.45 read the responses from `data`")]
-fn simulation_parts(done: plume_engine::SimulationOutcome) -> (GasInfo, TxMsgResult) {
-    // The data was encoded by us a moment ago.
-    let responses = TxMsgData::decode(done.data.as_ref()).unwrap_or_default().msg_responses;
+fn simulation_parts(done: plume_engine::SimulationOutcome) -> Result<(GasInfo, TxMsgResult), QueryFailure> {
+    let data = TxMsgData::decode(done.data.as_ref()).map_err(|e| QueryFailure::plain(e.to_string()))?;
     let gas_info = GasInfo { gas_wanted: done.gas_wanted.get(), gas_used: done.gas_used.get() };
     let result = TxMsgResult {
         data: done.data.to_vec(),
         events: done.events.into_iter().map(to_proto_event).collect(),
-        msg_responses: responses,
+        msg_responses: data.msg_responses,
         ..TxMsgResult::default()
     };
-    (gas_info, result)
+    Ok((gas_info, result))
 }
 
 /// `/app/simulate`: the bytes of a transaction in, `SimulationResponse` as JSON out.
 fn app_simulate(shared: &Shared, tx: &[u8]) -> Result<Bytes, QueryError> {
     let done = simulate(shared, &Bytes::copy_from_slice(tx)).map_err(|failed| {
-        let result = failed.result;
+        let result = *failed.result;
         let log = format!("failed to simulate tx: {}", result.log);
         QueryError {
             codespace: result.codespace,
@@ -216,7 +215,7 @@ fn app_simulate(shared: &Shared, tx: &[u8]) -> Result<Bytes, QueryError> {
             log,
         }
     })?;
-    let (gas_info, result) = simulation_parts(done);
+    let (gas_info, result) = simulation_parts(done).map_err(QueryFailure::into_error)?;
     let response = SimulationResponse { gas_info: Some(gas_info), result: Some(result) };
     let json = plume_codec::encode_json(&response).map_err(|e| QueryFailure::plain(e.to_string()).into_error())?;
     Ok(Bytes::from(json.to_string()))

@@ -83,9 +83,10 @@ fn validator_key(key: &ValidatorKey) -> Vec<u8> {
 }
 
 fn read_validator_key(bytes: &[u8]) -> Option<ValidatorKey> {
-    match bytes.split_first()? {
-        (1, key) => key.try_into().ok().map(ValidatorKey::Ed25519),
-        (2, key) => key.try_into().ok().map(ValidatorKey::Secp256k1),
+    let (kind, key) = bytes.split_first()?;
+    match (kind, key.as_array::<32>(), key.as_array::<33>()) {
+        (1, Some(key), _) => Some(ValidatorKey::Ed25519(*key)),
+        (2, _, Some(key)) => Some(ValidatorKey::Secp256k1(*key)),
         _ => None,
     }
 }

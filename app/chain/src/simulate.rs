@@ -10,14 +10,14 @@ use crate::tx::{Mode, Transactions, prepare_one, run_tx};
 
 /// Why a simulated transaction failed.
 pub(crate) struct FailedSimulation {
-    pub result: TxResult,
+    pub result: Box<TxResult>,
 }
 
 impl FailedSimulation {
     fn of(e: plume_kit::TxError) -> Self {
         let result =
             TxResult { code: e.code, codespace: e.codespace.into_owned(), log: e.message, ..TxResult::default() };
-        Self { result }
+        Self { result: Box::new(result) }
     }
 
     /// The form of `Service/Simulate`: status Unknown, and the gas that was used.
@@ -49,7 +49,7 @@ pub(crate) fn simulate(shared: &Shared, tx: &Bytes) -> Result<SimulationOutcome,
     let run = Transactions { machine, rules, env: &env, mode: Mode::Simulate, max_gas: tip.max_gas };
     let result = run_tx(&run, &mut Overlay::new(state), &prepared, &mut None).map_err(|e| internal(&e))?;
     if result.code != 0 {
-        return Err(FailedSimulation { result });
+        return Err(FailedSimulation { result: Box::new(result) });
     }
     let TxResult { data, gas_wanted, gas_used, events, .. } = result;
     Ok(SimulationOutcome { gas_wanted, gas_used, data, events })

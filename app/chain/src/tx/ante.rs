@@ -14,7 +14,7 @@ use plume_primitives::Address;
 use plume_proto::Message;
 use plume_proto::cosmos::crypto::multisig::v1beta1::MultiSignature;
 
-use super::decode::{DecodedTx, Signers, internal};
+use super::decode::{DecodedTx, Signature, Signers, internal};
 use super::execute::Mode;
 use super::signatures::{Prepared, mode};
 use crate::machine::{Machine, Rules};
@@ -274,7 +274,7 @@ impl Ante<'_> {
                     return Err(TxError::wrap(sdk::INVALID_PUBKEY, "unrecognized public key type: <nil>").into());
                 }
             };
-            let data = info.data.as_ref().and_then(|data| data.as_ref().ok());
+            let data = info.readable_data();
             self.charge_signature(ctx, &params, key, data)?;
         }
         Ok(())
@@ -353,7 +353,7 @@ impl Ante<'_> {
 
     fn signature_failure(&self, index: usize, account: &Account, reason: &str) -> TxError {
         let (number, chain_id) = (account.number, &self.rules.chain.chain_id);
-        let data = self.tx.infos.get(index).and_then(|info| info.data.as_ref()).and_then(|data| data.as_ref().ok());
+        let data = self.tx.infos.get(index).and_then(Signature::readable_data);
         let text = if data.is_some_and(is_amino_only) {
             // Amino signs the sequence as well, so that may be what is wrong.
             let sequence = account.sequence;

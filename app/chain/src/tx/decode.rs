@@ -51,6 +51,16 @@ pub(crate) struct Signature {
     pub sequence: u64,
 }
 
+impl Signature {
+    /// The signature, if there is one and its parts fit together.
+    pub fn readable_data(&self) -> Option<&SignatureData> {
+        match &self.data {
+            Some(Ok(data)) => Some(data),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a transaction and checks everything that needs no state: its encoding (ADR-027), unknown fields (ADR-020),
 /// that it has messages which modules handle, and the messages themselves.
 ///

@@ -5,6 +5,7 @@ use plume_codec::{SignerData, sign_doc_amino, sign_doc_direct};
 use plume_crypto::{Job, PublicKey, SignatureData, VerifyCache, checks, first_failure};
 use plume_interfaces::Account;
 use plume_kit::{Fatal, ProofJob, TxError};
+use plume_primitives::Address;
 use plume_state::StateView;
 use rayon::prelude::*;
 
@@ -54,6 +55,20 @@ struct Verdict {
 }
 
 impl Prepared {
+    /// The transaction, if it could be read.
+    #[expect(clippy::disallowed_methods, reason = "no storage error hides here: the transaction cannot be read")]
+    pub fn decoded(&self) -> Option<&DecodedTx> {
+        self.tx.as_ref().ok()
+    }
+
+    /// Everybody who must sign; nobody if that cannot be told.
+    pub fn senders(&self) -> &[Address] {
+        match &self.tx {
+            Ok(DecodedTx { signers: Ok(signers), .. }) => &signers.all,
+            _ => &[],
+        }
+    }
+
     /// Why a proof in message `index` is invalid, if one is.
     pub fn failed_proof(&self, index: usize) -> Option<&TxError> {
         self.failed_proofs.iter().find(|(message, _)| *message == index).map(|(_, e)| e)
@@ -171,7 +186,7 @@ pub(crate) fn prepare_all(
     txs: &[Bytes],
 ) -> Result<Vec<Prepared>, Fatal> {
     // Threads only compute pure functions of the state below the block; results come back in order.
-    let decoded: Vec<(Result<DecodedTx, TxError>, Vec<Option<Expected>>)> = txs
+    let decoded: Vec<DecodedAndExpected> = txs
         .par_iter()
         .with_min_len(16)
         .map(|bytes| {
@@ -196,15 +211,22 @@ pub(crate) fn prepare_all(
         .into_iter()
         .zip(failed_proofs)
         .map(|((tx, expected), failed_proofs)| {
-            let verdicts = expected
-                .into_iter()
-                .enumerate()
-                .map(|(index, expected)| Some(judge(tx.as_ref().ok()?, index, expected?, &mut verdicts)))
-                .collect();
+            let verdicts = match &tx {
+                Ok(tx) => {
+                    let judge = |(index, expected): (usize, Option<Expected>)| {
+                        expected.map(|expected| judge(tx, index, expected, &mut verdicts))
+                    };
+                    expected.into_iter().enumerate().map(judge).collect()
+                }
+                Err(_) => Vec::new(),
+            };
             Prepared { tx, verdicts, failed_proofs }
         })
         .collect())
 }
+
+/// A transaction, and what is expected of each of its signers.
+type DecodedAndExpected = (Result<DecodedTx, TxError>, Vec<Option<Expected>>);
 
 /// A signer as the state below the block shows it, and the checks that follow from it.
 struct Expected {
@@ -224,7 +246,7 @@ fn expect_signers(
     if signers.all.len() != tx.infos.len() {
         return Ok(Vec::new());
     }
-    let expect = |(index, (address, info)): (usize, (&plume_primitives::Address, &super::decode::Signature))| {
+    let expect = |(index, (address, info)): (usize, (&Address, &super::decode::Signature))| {
         let account = machine
             .accounts
             .account(state.as_ref(), address)

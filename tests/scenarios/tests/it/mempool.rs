@@ -26,6 +26,7 @@ fn pending_sequences_advance_and_a_commit_resets_them() {
     assert_eq!(net.check(&txs[2]).code, 32, "the check state starts from the commit again");
     assert_eq!(net.recheck(&txs[1]).code, 0);
     assert_eq!(net.recheck(&txs[2]).code, 0);
+    assert_eq!(net.recheck(&txs[2]).code, 0, "asking twice changes nothing");
     assert_eq!(net.check(&payment(&net, 3)).code, 0, "rechecked transactions are pending again");
 }
 
