@@ -357,3 +357,38 @@ fn a_fatal_condition_stops_both_with_its_text() {
         );
     });
 }
+
+/// `--engine abci`: somebody else runs CometBFT, and restarts it while the application lives on with a newer state
+/// than any handshake of a fresh process would assume.
+#[test]
+fn cometbft_alone_restarts_against_a_living_application() {
+    let node = Node::new(|config| config);
+    let address = plume_cometbft::ListenAddress::Unix(node.folder.path().join("abci.sock"));
+    let (server, shared) = crate::toy::serve(&address, plume_cometbft::ServerOptions::default());
+    for round in 0..4 {
+        let child = Command::new(cometbft())
+            .args(["start", "--abci", "socket", "--proxy_app"])
+            .arg(address.to_string())
+            .arg("--home")
+            .arg(node.folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("runs");
+        let engine = App { child };
+        for key in 0..3 {
+            node.commit(&format!("key{round}{key}=1"));
+        }
+        // Leaves a block in whatever state it is in.
+        node.rpc.broadcast(Bytes::from(format!("last{round}=1")), BroadcastMode::Async).expect("running");
+        engine.signal(Signal::SIGKILL);
+        engine.wait();
+    }
+    assert!(server.fatal().borrow().is_none());
+    assert_eq!(shared.calls().iter().filter(|call| *call == "discard").count(), 4, "once per session");
+    let committed = shared.committed.lock().clone();
+    assert!((0..4).all(|round| (0..3).all(|key| committed.pairs.contains_key(&format!("key{round}{key}")))));
+    let finalized: Vec<_> = shared.calls().into_iter().filter(|call| call.starts_with("commit ")).collect();
+    let expected: Vec<_> = (1..=committed.height).map(|height| format!("commit {height}")).collect();
+    assert_eq!(finalized, expected, "every height once, in order");
+    server.stop().expect("healthy");
+}
