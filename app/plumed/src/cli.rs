@@ -149,6 +149,9 @@ pub struct StartArgs {
     /// Persistent peers, passed to CometBFT.
     #[arg(long = "p2p.persistent_peers")]
     pub p2p_persistent_peers: Option<String>,
+    /// Stop when standard input ends, so that a node never outlives the process that started it.
+    #[arg(long)]
+    pub stop_with_stdin: bool,
     /// Further flags for CometBFT, after `--`.
     #[arg(last = true)]
     pub engine_flags: Vec<String>,

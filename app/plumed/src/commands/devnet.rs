@@ -229,7 +229,7 @@ fn spawn(args: &DevnetArgs, home: &str, logs: &logs::Settings) -> Result<Child> 
         .open(&log)
         .with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["start", "--engine", "cometbft", "--home", home, "--log-level", &logs.filter]);
+    command.args(["start", "--engine", "cometbft", "--home", home, "--stop-with-stdin", "--log-level", &logs.filter]);
     if logs.format == LogFormat::Json {
         command.args(["--log-format", "json"]);
     }
@@ -238,7 +238,8 @@ fn spawn(args: &DevnetArgs, home: &str, logs: &logs::Settings) -> Result<Child> 
     }
     // A group of its own: Ctrl-C reaches this process alone, which then stops the nodes in order.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    // The pipe ends with this process, however that ends, and the node with the pipe.
+    command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
     command.spawn().context("cannot start a node")
 }
 

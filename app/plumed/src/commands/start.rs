@@ -1,3 +1,4 @@
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +15,10 @@ use crate::node;
 
 /// Runs the node until it is asked to stop.
 pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitCode> {
+    let stop = Stop::default();
+    if args.stop_with_stdin {
+        stop_with_stdin(stop.clone());
+    }
     let chain = node::open(home, &node::Overrides::of(args))?;
     match args.engine {
         EngineKind::Cometbft => {
@@ -23,6 +28,7 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
                 binary: args.cometbft.clone(),
                 tools: tools_folder(),
                 flags: engine_flags(args, logs),
+                stop,
                 ..SupervisorOptions::new(home.path())
             };
             info!(home = %home.path().display(), rpc = %laddr, "starting with CometBFT");
@@ -32,10 +38,19 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
         EngineKind::Abci => {
             let address: ListenAddress = args.address.parse().with_context(|| format!("--address {}", args.address))?;
             info!(%address, "listening for an ABCI client");
-            plume_cometbft::listen(chain, &address, &Stop::default())?;
+            plume_cometbft::listen(chain, &address, &stop)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Asks the node to stop once standard input ends; what comes before its end is ignored.
+fn stop_with_stdin(stop: Stop) {
+    std::thread::spawn(move || {
+        // An input that cannot be read has ended, too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        stop.request();
+    });
 }
 
 /// Flags for CometBFT: those that we know by name, then those after `--`.

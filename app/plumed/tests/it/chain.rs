@@ -188,3 +188,13 @@ fn coins_are_sent_read_back_proved_and_exported() {
     std::fs::write(&fresh, export.to_string()).unwrap();
     plumed(&home, &["genesis", "validate", fresh.to_str().unwrap()]).success();
 }
+
+#[test]
+fn nodes_do_not_outlive_a_killed_devnet() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rpc, p2p) = ports();
+    let mut devnet = Devnet::start(dir.path(), rpc, p2p);
+    devnet.child.kill().unwrap();
+    devnet.child.wait().unwrap();
+    devnet.wait("the node's end", |_| TcpListener::bind(("127.0.0.1", rpc)).is_ok());
+}
