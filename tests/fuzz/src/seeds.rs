@@ -150,7 +150,7 @@ pub fn frames() -> Vec<Vec<u8>> {
         frame(Value::Info(abci::RequestInfo::default())),
         frame(Value::Commit(abci::RequestCommit {})),
     );
-    let streams = vec![
+    let streams = [
         vec![frame(Value::Echo(abci::RequestEcho { message: "hello".to_owned() })), flush.clone(), info.clone()],
         vec![info.clone(), init.clone(), prepare, proposal, block(1, &txs[..2]), commit.clone(), flush.clone()],
         vec![
