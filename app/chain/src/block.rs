@@ -42,6 +42,10 @@ pub(crate) fn execute_block(
     let params_before = consensus::params(base.as_ref())?;
     let auth_before = auth_params(machine, base.as_ref())?;
 
+    let mut validator_updates = Vec::new();
+    if machine.upgrades.contains(&block.height) {
+        validator_updates = hook(&mut overlay, &env, |ctx| machine.modules.migrate(ctx))?.0;
+    }
     let mut events = hook(&mut overlay, &env, |ctx| machine.modules.pre_block(ctx))?.1;
     let begin_events = hook(&mut overlay, &env, |ctx| machine.modules.begin_block(ctx))?.1;
     events.extend(with_mode(begin_events, "BeginBlock"));
@@ -56,7 +60,8 @@ pub(crate) fn execute_block(
         senders.extend(tx.senders().iter().cloned());
     }
 
-    let (validator_updates, end_events) = hook(&mut overlay, &env, |ctx| machine.modules.end_block(ctx))?;
+    let (end_updates, end_events) = hook(&mut overlay, &env, |ctx| machine.modules.end_block(ctx))?;
+    validator_updates.extend(end_updates);
     events.extend(with_mode(end_events, "EndBlock"));
     require_unique_keys(&validator_updates)?;
     records::write_time(&mut overlay, block.time)?;

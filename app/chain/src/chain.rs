@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use plume_engine::{Block, BlockId, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict};
 use plume_primitives::{Address, Height, Timestamp};
-use plume_state::{Backend, ChangeSet, State, StateConfig, StateError, StateView};
+use plume_state::{Backend, ChangeSet, State, StateConfig, StateError, StateView, Store};
 
 use crate::block::{ExecutedBlock, execute_block};
 use crate::genesis;
@@ -109,7 +109,11 @@ impl Chain {
         let executed = execute_block(self.machine(), &rules, &base, block, &prepared, None)?;
         let ExecutedBlock { results, events, validator_updates, consensus_params, changes, senders, checks_changed } =
             executed;
-        let prepared = self.state.prepare(&self.on_genesis(changes)).map_err(fatal)?;
+        let mut changes = self.on_genesis(changes);
+        if self.machine().upgrades.contains(&block.height) {
+            self.dormant_stores().into_iter().for_each(|store| changes.activate(store));
+        }
+        let prepared = self.state.prepare(&changes).map_err(fatal)?;
         let outcome = BlockOutcome {
             app_hash: Bytes::copy_from_slice(&prepared.app_hash()),
             tx_results: results,
@@ -118,6 +122,12 @@ impl Chain {
             consensus_params,
         };
         Ok(Decided { height: block.height, time: block.time, outcome, prepared, senders, checks_changed })
+    }
+
+    /// Stores of this binary that the database lacks.
+    fn dormant_stores(&self) -> Vec<Store> {
+        let active: BTreeSet<Store> = self.state.stores().collect();
+        self.machine().modules.stores().iter().copied().filter(|store| !active.contains(store)).collect()
     }
 
     /// The first block is committed together with genesis.

@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plume_crypto::VerifyCache;
 use plume_interfaces::{Accounts, Bank};
 use plume_kit::{ChainInfo, Modules, ProofBatch};
 use plume_params::ChainParams;
+use plume_primitives::Height;
 
 use crate::ChainConfig;
 
@@ -14,6 +16,8 @@ pub(crate) struct Machine {
     pub bank: Arc<dyn Bank>,
     /// Proof systems for the stateless proofs in messages.
     pub proofs: ProofBatch,
+    /// Heights at which the state of all modules is brought to their versions.
+    pub upgrades: BTreeSet<Height>,
     /// Signatures that were found valid, from CheckTx to FinalizeBlock.
     pub verified: VerifyCache,
     pub config: ChainConfig,

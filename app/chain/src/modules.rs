@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plume_auth::{Auth, AuthConfig, FEE_COLLECTOR};
@@ -8,7 +9,7 @@ use plume_engine::Fatal;
 use plume_interfaces::{Accounts, Bank as BankApi};
 use plume_kit::{Module, ModulesBuilder, ProofBatch, ProofSystem};
 use plume_params::Params;
-use plume_primitives::module_address;
+use plume_primitives::{Height, module_address};
 use plume_state::Store;
 
 use crate::ChainConfig;
@@ -28,6 +29,7 @@ pub struct Catalogue {
     accounts: Arc<dyn Accounts>,
     bank: Arc<dyn BankApi>,
     proofs: ProofBatch,
+    upgrades: BTreeSet<Height>,
 }
 
 /// The modules of Plume, in block order.
@@ -58,7 +60,7 @@ pub fn plume_modules_with(mut bank: BankConfig) -> Catalogue {
         .with_store(IBC)
         .with_store(RECORDS);
 
-    Catalogue { modules, accounts: auth, bank, proofs: ProofBatch::new() }
+    Catalogue { modules, accounts: auth, bank, proofs: ProofBatch::new(), upgrades: BTreeSet::new() }
 }
 
 /// The stores of [`plume_modules`]: what a backend must know before it opens a database.
@@ -77,6 +79,18 @@ impl Catalogue {
         self
     }
 
+    /// Makes `height` the first height of this binary's state: before everything else of that block, every module's
+    /// state is brought to the module's version, a module without state gets its genesis, and the stores that the
+    /// database lacks come into being.
+    ///
+    /// # Consensus
+    /// Part of the binary, never of a node's configuration: all nodes must upgrade in the same block.
+    #[must_use]
+    pub fn with_upgrade(mut self, height: Height) -> Self {
+        self.upgrades.insert(height);
+        self
+    }
+
     /// Adds a proof system for the stateless proofs in messages.
     #[must_use]
     pub fn with_proofs(mut self, system: impl ProofSystem) -> Self {
@@ -92,6 +106,7 @@ impl Catalogue {
             accounts: self.accounts,
             bank: self.bank,
             proofs: self.proofs,
+            upgrades: self.upgrades,
             verified: VerifyCache::new(config.remembered_signatures),
             config,
         })

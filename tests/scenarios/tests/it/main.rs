@@ -10,4 +10,5 @@ mod proposals;
 mod queries;
 mod refusals;
 mod transfers;
+mod upgrade;
 mod verification;
