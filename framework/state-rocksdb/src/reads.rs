@@ -140,11 +140,17 @@ impl Shared {
         let mut changed = self.journal(id, height, durable)?;
         changed.sort_unstable();
         changed.dedup();
+        let mut live = self.db.raw_iterator_opt(bounded(
+            keys::current_prefix(id).to_vec(),
+            keys::after_prefix(&keys::current_prefix(id)),
+        ));
+        live.seek_to_first();
         let mut raw = vec![];
         for key in changed {
             keys::current(&mut raw, id, &key);
-            let value = self.db.get_pinned(&raw).map_err(disk)?;
-            visit(&key, value.as_deref())?;
+            move_to(&mut live, &raw);
+            live.status().map_err(disk)?;
+            visit(&key, live.item().filter(|(found, _)| *found == raw).map(|(_, value)| value))?;
         }
         Ok(true)
     }
@@ -167,6 +173,19 @@ impl Shared {
         }
         records.status().map_err(disk)?;
         Ok(changed)
+    }
+}
+
+/// Moves an iterator forward to the first key at or behind `target`: step by step as long as that is near.
+fn move_to(iterator: &mut RawIterator<'_>, target: &[u8]) {
+    for _ in 0..STEPS {
+        match iterator.key() {
+            Some(key) if key < target => iterator.next(),
+            _ => return,
+        }
+    }
+    if iterator.key().is_some_and(|key| key < target) {
+        iterator.seek(target);
     }
 }
 
