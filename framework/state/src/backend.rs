@@ -17,6 +17,7 @@ use crate::{Direction, Record, StateError, Store};
 ///
 /// All methods may be called from many threads at once, except `persist`, `write_checkpoint` and `prune`, which never run
 /// concurrently with themselves.
+#[expect(clippy::type_complexity, reason = "the visitors' types say what they are called with")]
 pub trait Backend: Send + Sync + 'static {
     /// What is durable now; `None` for an empty database. Called once at open, before everything else.
     ///

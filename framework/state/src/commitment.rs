@@ -173,7 +173,7 @@ pub(crate) fn app_existence(roots: &[(&str, Hash)], index: usize) -> ExistencePr
             range = left;
             (vec![1], simple_root(right).to_vec())
         } else {
-            position -= left.len();
+            position = position.saturating_sub(left.len());
             range = right;
             ([&[1], &simple_root(left)[..]].concat(), Vec::new())
         };

@@ -76,7 +76,17 @@ pub enum StateFault {
         /// The rule broken.
         reason: String,
     },
-    /// The state as a whole is not what was expected (app hash after load, versions out of order).
+    /// The contents of the database do not lead to the app hash that it states: it is damaged.
+    #[error("height {height}: the database states app hash {}, its contents give {}", hex(stated), hex(found))]
+    AppHash {
+        /// The durable height.
+        height: u64,
+        /// The app hash written with that height.
+        stated: [u8; 32],
+        /// The app hash computed from the records.
+        found: [u8; 32],
+    },
+    /// The state as a whole is not what was expected (unknown stores, versions out of order).
     #[error("state: {0}")]
     Inconsistent(String),
 }

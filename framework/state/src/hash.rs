@@ -44,3 +44,17 @@ pub(crate) fn inner_hash(left: &Hash, right: &Hash) -> Hash {
 pub(crate) fn bit(hash: &Hash, depth: usize) -> bool {
     hash[depth >> 3] & (0x80 >> (depth & 7)) != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_hashes_are_sha256_of_their_preimages() {
+        for n in 0_u8..50 {
+            let (left, right) = (sha256(&[n]), sha256(&[n, n]));
+            assert_eq!(leaf_hash(&left, &right), sha256(&[LEAF_DOMAIN, &left, &right].concat()));
+            assert_eq!(inner_hash(&left, &right), sha256(&[INNER_DOMAIN, &left, &right].concat()));
+        }
+    }
+}

@@ -4,6 +4,19 @@
 //! [`Overlay`] over a snapshot, calls [`State::prepare`] to learn the app hash, and [`State::commit`] to make it visible.
 //! A [`StateReader`] answers reads, iteration and proofs at every recent height from other threads meanwhile.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
+        clippy::float_arithmetic,
+        clippy::unwrap_used,
+        clippy::panic
+    )
+)]
+
 mod backend;
 mod changes;
 pub mod collections;
@@ -12,17 +25,23 @@ mod derive;
 mod detached;
 mod error;
 mod hash;
+mod image;
 mod kv;
 mod load;
 mod memory;
 mod overlay;
 mod reader;
 mod shared;
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "positions in a chunk of bounded size"))]
 mod snapshot;
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "counts and sizes of what is in memory; heights are below 2^63"))]
 mod state;
 mod store;
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "indices of arenas, bounded where they are made"))]
 mod tree;
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "offsets within one buffer"))]
 mod undo;
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "offsets within one page, and sums of page sizes"))]
 mod values;
 
 pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, StoredCheckpoint};

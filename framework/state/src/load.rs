@@ -1,6 +1,6 @@
 //! Opening a state: loading values, rebuilding trees and derived stores.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -10,10 +10,10 @@ use rayon::prelude::*;
 
 use crate::backend::{Backend, Durable};
 use crate::detached::Detached;
-use crate::hash::{Hash, leaf_hash, sha256};
+use crate::image::{LeafHashes, StoreImage};
 use crate::shared::Slot;
 use crate::snapshot::Values;
-use crate::tree::{LeafSeed, Tree, TreeBuilder};
+use crate::tree::{Tree, TreeBuilder};
 use crate::values::{PackedMap, PackedMapBuilder};
 use crate::{Derivation, Direction, State, StateConfig, StateError, StateFault, Store, StoreKind};
 
@@ -24,15 +24,48 @@ pub(crate) fn open(config: StateConfig, backend: Arc<dyn Backend>) -> Result<Sta
         let slots = config.stores.iter().map(|store| new_slot(*store, 0)).collect();
         return Ok(State::from_parts(sorted(slots), &existing, config.options, 0, backend));
     };
-    load(config, &durable, backend.clone(), &|store, visit| {
-        backend.scan(store, Bound::Unbounded, Bound::Unbounded, visit)
-    })
+    let source = |store: Store, visit: &mut Visit<'_>| backend.scan(store, Bound::Unbounded, Bound::Unbounded, visit);
+    if let Some(images) = images(&config, &*backend)? {
+        // A checkpoint that is of no use costs time only.
+        let loaded = load(config.clone(), &durable, backend.clone(), &source, images);
+        if !matches!(loaded, Err(StateError::Fatal(StateFault::AppHash { .. }))) {
+            return loaded;
+        }
+    }
+    load(config, &durable, backend.clone(), &source, Images::new())
+}
+
+/// Leaf hashes by store name.
+type Images = BTreeMap<String, StoreImage>;
+
+/// What the backend's checkpoint says, with what changed since; `None` without a usable one.
+fn images(config: &StateConfig, backend: &dyn Backend) -> Result<Option<Images>, StateError> {
+    let Some(checkpoint) = backend.read_checkpoint()? else {
+        return Ok(None);
+    };
+    let mut images = Images::new();
+    for (name, chunks) in checkpoint.sections {
+        let Some(store) = config.stores.iter().find(|store| store.name() == name && store.is_committed()) else {
+            continue;
+        };
+        let mut changed = Vec::new();
+        let known = backend.changed_since(*store, checkpoint.height, &mut |key, _| {
+            changed.push(key.to_vec());
+            Ok(())
+        })?;
+        if !known {
+            return Ok(None);
+        }
+        images.insert(name, StoreImage::new(chunks, changed));
+    }
+    Ok(Some(images))
 }
 
 pub(crate) fn open_at(config: StateConfig, backend: &Arc<dyn Backend>, height: u64) -> Result<State, StateError> {
     validate(&config)?;
     let meta = backend.history_meta(height)?;
-    load(config, &meta, Arc::new(Detached), &|store, visit| scan_history(&**backend, store, height, visit))
+    let source = |store: Store, visit: &mut Visit<'_>| scan_history(&**backend, store, height, visit);
+    load(config, &meta, Arc::new(Detached), &source, Images::new())
 }
 
 /// Records fetched from history at a time.
@@ -47,8 +80,9 @@ fn scan_history(backend: &dyn Backend, store: Store, height: u64, visit: &mut Vi
         for (key, value) in &records {
             visit(key, value)?;
         }
-        match records.into_iter().enumerate().next_back() {
-            Some((index, (key, _))) if index + 1 == HISTORY_CHUNK => start = Bound::Excluded(key),
+        let last = records.len() < HISTORY_CHUNK;
+        match records.into_iter().next_back() {
+            Some((key, _)) if !last => start = Bound::Excluded(key),
             _ => return Ok(()),
         }
     }
@@ -105,6 +139,7 @@ fn load(
     durable: &Durable,
     backend: Arc<dyn Backend>,
     source: &Source<'_>,
+    mut images: Images,
 ) -> Result<State, StateError> {
     let mut existing = Vec::with_capacity(durable.stores.len());
     for (name, committed) in &durable.stores {
@@ -117,7 +152,7 @@ fn load(
     let mut slots = Vec::with_capacity(config.stores.len());
     for store in &config.stores {
         slots.push(if existing.contains(store) {
-            load_store(*store, durable.height, source)?
+            load_store(*store, durable.height, source, images.remove(store.name()))?
         } else {
             new_slot(*store, durable.height)
         });
@@ -128,12 +163,11 @@ fn load(
     }
     let state = State::from_parts(slots, &existing, config.options, durable.height, backend);
     if state.app_hash() != durable.app_hash {
-        return Err(inconsistent(format!(
-            "height {}: the database states app hash {}, its contents give {}",
-            durable.height,
-            crate::error::hex(&durable.app_hash),
-            crate::error::hex(&state.app_hash())
-        )));
+        return Err(StateError::Fatal(StateFault::AppHash {
+            height: durable.height,
+            stated: durable.app_hash,
+            found: state.app_hash(),
+        }));
     }
     Ok(state)
 }
@@ -190,7 +224,13 @@ impl Batch {
 }
 
 /// Loads one store: one thread reads the disk, the others hash.
-fn load_store(store: Store, version: u64, source: &Source<'_>) -> Result<Slot, StateError> {
+#[expect(clippy::disallowed_methods, reason = "records arrive in key order whatever the threads do")]
+fn load_store(
+    store: Store,
+    version: u64,
+    source: &Source<'_>,
+    mut image: Option<StoreImage>,
+) -> Result<Slot, StateError> {
     let (sender, receiver) = sync_channel::<Batch>(BATCHES_AHEAD);
     let gone = || StateError::backend("loading was given up");
     std::thread::scope(|scope| {
@@ -209,19 +249,19 @@ fn load_store(store: Store, version: u64, source: &Source<'_>) -> Result<Slot, S
         let mut tree = store.is_committed().then(TreeBuilder::new);
         let mut failure = None;
         'batches: for batch in receiver {
-            let hashes: Vec<(Hash, Hash)> = if tree.is_some() {
+            let hashes: Vec<LeafHashes> = if tree.is_some() && image.is_none() {
                 (0..batch.ends.len())
                     .into_par_iter()
                     .with_min_len(256)
                     .map(|index| {
                         let (key, value) = batch.record(index);
-                        let key_hash = sha256(key);
-                        (key_hash, leaf_hash(&key_hash, &sha256(value)))
+                        LeafHashes::of(key, value)
                     })
                     .collect()
             } else {
                 Vec::new()
             };
+            let mut hashes = hashes.into_iter();
             for index in 0..batch.ends.len() {
                 let (key, value) = batch.record(index);
                 let checked = crate::kv::require_writable(store, key, Some(value)).map_err(|_| "invalid record");
@@ -236,8 +276,17 @@ fn load_store(store: Store, version: u64, source: &Source<'_>) -> Result<Slot, S
                     break 'batches;
                 }
                 if let Some(tree) = &mut tree {
-                    let (key_hash, leaf_hash) = hashes[index];
-                    tree.push(&LeafSeed { key, key_hash, leaf_hash });
+                    let known = match &mut image {
+                        Some(image) => image.next(key, value),
+                        None => Ok(hashes.next().expect("one for each record of the batch")),
+                    };
+                    match known {
+                        Ok(hashes) => tree.push(key, hashes),
+                        Err(error) => {
+                            failure = Some(error);
+                            break 'batches;
+                        }
+                    }
                 }
             }
         }

@@ -63,6 +63,18 @@ impl StateReader {
         self.shared.prove(store, key, height)
     }
 
+    /// Writes a tree checkpoint of the last committed block to the backend, from which the next start is faster, and returns its
+    /// height. Takes about a microsecond per key; blocks may be committed meanwhile.
+    ///
+    /// # Errors
+    /// [`StateError::Unavailable`] when blocks came so fast that the height left both window and history: try again later.
+    /// [`StateError::Fatal`] when the backend failed.
+    pub fn write_checkpoint(&self) -> Result<u64, StateError> {
+        let snapshot = self.latest();
+        crate::image::write(&self.shared, &snapshot)?;
+        Ok(snapshot.height())
+    }
+
     /// What the state holds in RAM.
     #[must_use]
     pub fn ram_report(&self) -> RamReport {
@@ -120,6 +132,6 @@ impl RamReport {
     /// All bytes.
     #[must_use]
     pub fn total_bytes(&self) -> usize {
-        self.stores.iter().map(|store| store.values_bytes + store.tree_bytes).sum()
+        self.stores.iter().map(|store| store.values_bytes.saturating_add(store.tree_bytes)).sum()
     }
 }

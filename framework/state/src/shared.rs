@@ -97,8 +97,8 @@ impl Shared {
     /// A retained version.
     pub(crate) fn version(&self, version: u64) -> Option<Version> {
         let versions = self.versions.read();
-        let first = versions.front()?.version;
-        versions.get(usize::try_from(version.checked_sub(first)?).ok()?).cloned()
+        let behind = version.checked_sub(versions.front()?.version)?;
+        versions.get(usize::try_from(behind).map_or(usize::MAX, |index| index)).cloned()
     }
 
     pub(crate) fn app_hash(&self, version: u64) -> Result<Hash, StateError> {

@@ -39,7 +39,8 @@ pub struct StateOptions {
     pub window_bytes: usize,
     /// Versions kept even above the byte budget.
     pub min_versions: usize,
-    /// Versions kept at most.
+    /// Versions with changes kept at most: a read at an old version searches the changes of every later one. Versions without
+    /// changes cost next to nothing; a hundred times as many of them are kept.
     pub max_versions: usize,
     /// Hash large blocks on all cores. The result is the same either way.
     pub parallel: bool,
@@ -47,7 +48,7 @@ pub struct StateOptions {
 
 impl Default for StateOptions {
     fn default() -> Self {
-        Self { window_bytes: 512 << 20, min_versions: 100, max_versions: 10_000, parallel: true }
+        Self { window_bytes: 512 << 20, min_versions: 100, max_versions: 1_000, parallel: true }
     }
 }
 
@@ -60,6 +61,8 @@ pub struct State {
     /// The existing persisted stores, as handed to the backend.
     persisted: Arc<[Store]>,
     window_bytes: usize,
+    /// Versions in the window that changed something.
+    changed_versions: usize,
 }
 
 /// The result of applying changes to the latest version, not yet visible to anyone. Dropping it undoes nothing, because nothing
@@ -117,6 +120,8 @@ impl Prepared {
 const KEYS_PER_LOCK: usize = 128;
 /// Tree nodes installed while readers wait.
 const NODES_PER_LOCK: usize = 1024;
+/// Versions kept per version with changes allowed, when most have none.
+const EMPTY_VERSIONS: u64 = 100;
 /// Writes looked up and hashed by one task.
 const WRITES_PER_TASK: usize = 512;
 
@@ -157,7 +162,7 @@ impl State {
         let persisted = persisted_stores(&slots, &active);
         let first = Version { version, app_hash, roots, held_bytes: 0 };
         let shared = Arc::new(Shared::new(slots, first, backend));
-        Self { shared, options, active, persisted, window_bytes: 0 }
+        Self { shared, options, active, persisted, window_bytes: 0, changed_versions: 0 }
     }
 
     /// A handle for readers.
@@ -277,7 +282,7 @@ impl State {
         undo.shrink();
         stats.changed_keys += undo.len() as u64; // usize has at most 64 bits
         let tree = slot.tree.as_ref().map(|tree| {
-            updates.sort_unstable_by(|left, right| left.key_hash.cmp(&right.key_hash));
+            updates.sort_unstable_by_key(|update| update.key_hash);
             // Key, value and leaf; a removed key has no value and no leaf.
             stats.hashes += updates.iter().map(|update| if update.leaf.is_some() { 3 } else { 1 }).sum::<u64>();
             let prepared = tree.read().prepare(&updates, &undo, self.options.parallel);
@@ -326,6 +331,7 @@ impl State {
         }
         self.shared.publish(Version { version: height, app_hash, roots, held_bytes });
         self.window_bytes += held_bytes;
+        self.changed_versions += usize::from(held_bytes > 0);
         self.shared.backend.persist(CommittedBlock {
             height,
             previous_height: latest,
@@ -335,7 +341,7 @@ impl State {
         })?;
         if latest == 0 {
             // What was before the first block is no version: nobody asks for it, and genesis can be large.
-            self.window_bytes -= self.shared.drop_oldest();
+            self.drop_oldest();
         }
         self.shrink_window();
         Ok(())
@@ -343,16 +349,25 @@ impl State {
 
     /// Lets go of versions beyond the budget. A version goes only after its successor is durable, so that history holds it.
     fn shrink_window(&mut self) {
-        let (mut versions, _) = (self.shared.latest() - self.shared.oldest() + 1, ());
+        let mut versions = self.shared.latest() - self.shared.oldest() + 1;
         let durable = self.shared.backend.durable_height();
-        let (least, most) = (self.options.min_versions.max(1) as u64, self.options.max_versions.max(1) as u64);
+        // usize has at most 64 bits.
+        let (least, most) = (self.options.min_versions.max(1) as u64, self.options.max_versions.max(1));
         while versions > least
-            && (self.window_bytes > self.options.window_bytes || versions > most)
+            && (self.window_bytes > self.options.window_bytes
+                || self.changed_versions > most
+                || versions > most as u64 * EMPTY_VERSIONS)
             && self.shared.oldest() < durable
         {
-            self.window_bytes -= self.shared.drop_oldest();
+            self.drop_oldest();
             versions -= 1;
         }
+    }
+
+    fn drop_oldest(&mut self) {
+        let freed = self.shared.drop_oldest();
+        self.window_bytes -= freed;
+        self.changed_versions -= usize::from(freed > 0);
     }
 
     /// Waits until everything committed is durable.

@@ -153,7 +153,7 @@ impl Undo {
 
     pub(crate) fn entry(&self, index: usize) -> (&[u8], Option<&[u8]>) {
         let entry = self.entries[index];
-        let start = entry.start as usize; // was a usize when stored
+        let start = usize::try_from(entry.start).expect("was a usize when stored");
         let value = start + usize::from(entry.key_len);
         let old = (entry.old_len != ABSENT).then(|| &self.bytes[value..value + entry.old_len as usize]);
         (&self.bytes[start..value], old)

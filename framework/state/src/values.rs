@@ -58,6 +58,7 @@ struct Slot {
 }
 
 /// Encodes the lengths in front of a record.
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
 fn header(key: &[u8], value: &[u8]) -> SmallVec<[u8; 8]> {
     // Keys are at most MAX_KEY_LEN, values at most MAX_VALUE_LEN long (`require_writable`).
     let mut out = SmallVec::new();
@@ -65,11 +66,9 @@ fn header(key: &[u8], value: &[u8]) -> SmallVec<[u8; 8]> {
     out.extend_from_slice(&key_len.to_le_bytes());
     let mut rest = value.len();
     while rest >= 0x80 {
-        // Truncation wanted: the low seven bits.
-        out.push((rest as u8 & 0x7f) | 0x80);
+        out.push((rest & 0x7f) as u8 | 0x80);
         rest >>= 7;
     }
-    // Below 0x80 here.
     out.push(rest as u8);
     out
 }
@@ -213,7 +212,7 @@ impl PackedMap {
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let page = self.page(key)?;
-        page.find(key).ok().map(|slot| page.value(slot))
+        page.find(key).map_or(None, |slot| Some(page.value(slot)))
     }
 
     /// Stores a record; `key` and `value` are within the limits of `require_writable`.

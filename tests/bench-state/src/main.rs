@@ -57,6 +57,7 @@ enum Stage {
     OneThread,
     AllThreads,
     Restart,
+    Checkpoint,
     Reference,
 }
 
@@ -95,6 +96,8 @@ struct Size {
     one_thread: ours::Blocks,
     all_threads: ours::Blocks,
     restart: ours::Restart,
+    checkpoint: ours::Written,
+    restart_from_checkpoint: ours::Restart,
 }
 
 fn main() -> Result<()> {
@@ -126,6 +129,7 @@ fn run_stage(stage: Stage, plan: &Plan) -> Result<()> {
         Stage::OneThread => serde_json::to_string(&ours::blocks(&plan.folder, plan, Threads::One)?)?,
         Stage::AllThreads => serde_json::to_string(&ours::blocks(&plan.folder, plan, Threads::All)?)?,
         Stage::Restart => serde_json::to_string(&ours::restart(&plan.folder)?)?,
+        Stage::Checkpoint => serde_json::to_string(&ours::checkpoint(&plan.folder)?)?,
         Stage::Reference => serde_json::to_string(&reference::blocks(&plan.folder, plan)?)?,
     };
     println!("{json}");
@@ -165,12 +169,15 @@ fn run(arguments: &Arguments) -> Result<Report> {
         let folder = place.path().join(format!("all-{index}"));
         let all_threads = child("all-threads", &plan(&folder, accounts))?;
         let restart: ours::Restart = child("restart", &plan(&folder, accounts))?;
+        let checkpoint = child("checkpoint", &plan(&folder, accounts))?;
+        let restart_from_checkpoint = child("restart", &plan(&folder, accounts))?;
         std::fs::remove_dir_all(&folder)?;
         // Without a reader beside it: the CPU figures are for the state alone.
         let folder = place.path().join(format!("one-{index}"));
         let one_thread = child("one-thread", &Plan { reader: false, ..plan(&folder, accounts) })?;
         std::fs::remove_dir_all(&folder)?;
-        sizes.push(Size { accounts, keys: restart.keys, one_thread, all_threads, restart });
+        let keys = restart.keys;
+        sizes.push(Size { accounts, keys, one_thread, all_threads, restart, checkpoint, restart_from_checkpoint });
     }
     let reference = if arguments.reference_accounts == 0 {
         None
@@ -201,7 +208,7 @@ fn processor() -> Result<String> {
 fn print(report: &Report) {
     println!("{}, {} cores", report.processor, report.cores);
     for size in &report.sizes {
-        let Size { accounts, keys, one_thread: one, all_threads: all, restart } = size;
+        let Size { accounts, keys, one_thread: one, all_threads: all, restart, checkpoint, .. } = size;
         let block_thread = |blocks: &ours::Blocks| blocks.overlay_us + blocks.prepare_us + blocks.commit_us;
         println!("\n{accounts} accounts, {keys} keys; {} updates", one.updates);
         println!("                                         one thread  all cores");
@@ -218,8 +225,8 @@ fn print(report: &Report) {
         line("written to storage, B/update", &|blocks| blocks.written_bytes);
         line("window of recent versions, MB", &|blocks| blocks.window_bytes as f64 / 1e6);
         println!(
-            "  reads meanwhile: {}, above 1 ms: {}, slowest {:.0} us",
-            all.reads, all.slow_reads, all.slowest_read_us
+            "  reads meanwhile: {}, kept waiting above 1 ms: {}, longest wait {:.0} us",
+            all.reads, all.slow_reads, all.longest_wait_us
         );
         println!(
             "  RAM per key after restart: {:.0} B resident, {:.0} B reported",
@@ -227,6 +234,14 @@ fn print(report: &Report) {
             restart.reported_bytes as f64 / restart.keys as f64
         );
         println!("  restart: {:.1} s, {:.1} CPU-s", restart.seconds, restart.cpu_seconds);
+        let from = &size.restart_from_checkpoint;
+        println!(
+            "  from a tree checkpoint: {:.1} s, {:.1} CPU-s (writing it: {:.1} CPU-s, {:.0} MB)",
+            from.seconds,
+            from.cpu_seconds,
+            checkpoint.cpu_seconds,
+            checkpoint.bytes as f64 / 1e6
+        );
     }
     if let Some(jmt) = &report.reference {
         println!("\njmt on RocksDB, {} accounts; {} updates", jmt.accounts, jmt.updates);

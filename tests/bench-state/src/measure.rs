@@ -45,3 +45,39 @@ pub(crate) fn folder_bytes(path: &std::path::Path) -> Result<u64> {
 pub(crate) fn micros_per(time: Duration, items: u64) -> f64 {
     time.as_secs_f64() * 1e6 / items as f64
 }
+
+/// Tells waiting apart from being descheduled: time that the calling thread spent neither running nor waiting for a core.
+pub(crate) struct Blocked {
+    schedule: std::fs::File,
+    wall: std::time::Instant,
+    cpu: Duration,
+    delay: Duration,
+}
+
+impl Blocked {
+    /// For the calling thread.
+    pub(crate) fn new() -> Result<Self> {
+        let schedule = std::fs::File::open("/proc/thread-self/schedstat")?;
+        Ok(Self { schedule, wall: std::time::Instant::now(), cpu: Duration::ZERO, delay: Duration::ZERO })
+    }
+
+    /// Starts an interval.
+    pub(crate) fn start(&mut self) -> Result<()> {
+        (self.delay, self.cpu, self.wall) = (self.run_delay()?, thread_cpu()?, std::time::Instant::now());
+        Ok(())
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(&self) -> Result<Duration> {
+        let (wall, cpu) = (self.wall.elapsed(), thread_cpu()? - self.cpu);
+        Ok(wall.saturating_sub(cpu).saturating_sub(self.run_delay()? - self.delay))
+    }
+
+    fn run_delay(&self) -> Result<Duration> {
+        use std::os::unix::fs::FileExt;
+        let mut text = [0; 96];
+        let length = self.schedule.read_at(&mut text, 0)?;
+        let text = std::str::from_utf8(&text[..length])?;
+        Ok(Duration::from_nanos(text.split_whitespace().nth(1).context("schedstat")?.parse()?))
+    }
+}

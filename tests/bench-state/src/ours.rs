@@ -12,7 +12,7 @@ use plume_state::{
 use plume_state_rocksdb::{Config, RocksBackend};
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{folder_bytes, micros_per, process_cpu, resident_bytes, thread_cpu, written_bytes};
+use crate::measure::{Blocked, folder_bytes, micros_per, process_cpu, resident_bytes, thread_cpu, written_bytes};
 use crate::workload::{ACC, BANK, balance, balance_key, record, record_key, touched};
 use crate::{Plan, Threads};
 
@@ -40,8 +40,9 @@ pub(crate) struct Blocks {
     pub(crate) resident_bytes: u64,
     pub(crate) window_bytes: usize,
     pub(crate) versions: usize,
-    /// The longest single read of a concurrent reader during the blocks, microseconds of wall time.
-    pub(crate) slowest_read_us: f64,
+    /// The longest time that a read of a concurrent reader was blocked, neither running nor waiting for a core.
+    pub(crate) longest_wait_us: f64,
+    /// Reads blocked for more than a millisecond.
     pub(crate) slow_reads: u64,
     pub(crate) reads: u64,
 }
@@ -89,29 +90,31 @@ fn fill(state: &mut State, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Reads accounts and a short range as fast as it can, and notes what took long.
-fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> (u64, u64, Duration) {
+/// Reads accounts and short ranges, and notes for how long a read was kept waiting.
+fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> Result<(u64, u64, Duration)> {
     let (mut reads, mut slow, mut slowest) = (0_u64, 0_u64, Duration::ZERO);
+    let mut blocked = Blocked::new()?;
     while !done.load(Ordering::Acquire) {
         let snapshot = reader.latest();
         for account in touched(u64::MAX - reads, 20, plan.accounts) {
             let key = balance_key(account);
-            // CPU time would hide waiting; wall time counts being descheduled, too. So the count of slow reads says more
-            // than the slowest one on a busy machine.
-            let start = Instant::now();
-            let found = snapshot.get(BANK, &key);
-            let took = start.elapsed();
-            assert!(matches!(found, Ok(Some(_))), "every account has a balance");
+            blocked.start()?;
+            let found = snapshot.get(BANK, &key)?;
+            let waited = blocked.stop()?;
+            anyhow::ensure!(found.is_some(), "every account has a balance");
             reads += 1;
-            slow += u64::from(took > Duration::from_millis(1));
-            slowest = slowest.max(took);
+            slow += u64::from(waited > Duration::from_millis(1));
+            slowest = slowest.max(waited);
         }
-        let range = snapshot.range(BANK, std::ops::Bound::Included(&[2]), std::ops::Bound::Unbounded, Direction::Ascending);
-        assert_eq!(range.map(|range| range.take(30).filter(Result::is_ok).count()).ok(), Some(30));
+        blocked.start()?;
+        let start = std::ops::Bound::Included(&[2_u8][..]);
+        let range = snapshot.range(BANK, start, std::ops::Bound::Unbounded, Direction::Ascending)?;
+        anyhow::ensure!(range.take(30).filter(Result::is_ok).count() == 30, "30 records");
+        slowest = slowest.max(blocked.stop()?);
         // Leaves the cores to the blocks: what counts is waiting, not throughput.
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(Duration::from_micros(200));
     }
-    (reads, slow, slowest)
+    Ok((reads, slow, slowest))
 }
 
 /// Fills a new database, then commits blocks of random updates.
@@ -134,8 +137,8 @@ pub(crate) fn blocks(path: &Path, plan: &Plan, threads: Threads) -> Result<Block
         done.store(true, Ordering::Release);
         let mut blocks = measured?;
         if let Some(readers) = readers {
-            let (reads, slow, slowest) = readers.join().expect("the reader does not panic");
-            (blocks.reads, blocks.slow_reads, blocks.slowest_read_us) = (reads, slow, slowest.as_secs_f64() * 1e6);
+            let (reads, slow, slowest) = readers.join().expect("the reader does not panic")?;
+            (blocks.reads, blocks.slow_reads, blocks.longest_wait_us) = (reads, slow, slowest.as_secs_f64() * 1e6);
         }
         blocks.fill_seconds = fill_seconds;
         blocks.disk_bytes = folder_bytes(path)?;
@@ -200,9 +203,26 @@ fn measure(state: &mut State, backend: &Arc<dyn Backend>, plan: &Plan) -> Result
         resident_bytes: resident_bytes()?,
         window_bytes: report.window_bytes,
         versions: report.versions,
-        slowest_read_us: 0.0,
+        longest_wait_us: 0.0,
         slow_reads: 0,
         reads: 0,
+    })
+}
+
+#[derive(Serialize, Deserialize, Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) cpu_seconds: f64,
+    pub(crate) bytes: u64,
+}
+
+/// Writes a tree checkpoint.
+pub(crate) fn checkpoint(path: &Path) -> Result<Written> {
+    let (state, _backend) = open(path, true)?;
+    let (before, cpu) = (folder_bytes(path)?, process_cpu()?);
+    state.reader().write_checkpoint()?;
+    Ok(Written {
+        cpu_seconds: (process_cpu()? - cpu).as_secs_f64(),
+        bytes: folder_bytes(path)?.saturating_sub(before),
     })
 }
 

@@ -39,6 +39,9 @@ impl<K, V, C, I: Copy> Clone for IndexedMap<K, V, C, I> {
 
 impl<K, V, C, I: Copy> Copy for IndexedMap<K, V, C, I> {}
 
+/// Binds types without owning values of them.
+type Types<X, K, V> = PhantomData<fn() -> (X, K, V)>;
+
 /// Receives index entries: key and value in the index's store.
 pub type EntrySink<'a> = dyn FnMut(Store, KeyBuf, Bytes) -> Result<(), StateError> + 'a;
 
@@ -112,7 +115,7 @@ pub struct MultiIndex<X, K, V> {
     store: Store,
     prefix: &'static [u8],
     index_key: fn(&K, &V) -> Option<X>,
-    types: PhantomData<fn() -> (X, K, V)>,
+    types: Types<X, K, V>,
 }
 
 impl<X, K, V> Clone for MultiIndex<X, K, V> {
@@ -183,7 +186,7 @@ pub struct UniqueIndex<X, K, V> {
     store: Store,
     prefix: &'static [u8],
     index_key: fn(&K, &V) -> Option<X>,
-    types: PhantomData<fn() -> (X, K, V)>,
+    types: Types<X, K, V>,
 }
 
 impl<X, K, V> Clone for UniqueIndex<X, K, V> {

@@ -14,8 +14,11 @@ use crate::{Direction, KvRead, KvWrite, RangeIter, StateError, Store};
 pub struct Map<K, V, C> {
     store: Store,
     prefix: &'static [u8],
-    types: PhantomData<fn() -> (K, V, C)>,
+    types: Types<K, V, C>,
 }
+
+/// Binds types without owning values of them.
+type Types<K, V, C> = PhantomData<fn() -> (K, V, C)>;
 
 impl<K, V, C> Clone for Map<K, V, C> {
     fn clone(&self) -> Self {

@@ -3,18 +3,10 @@
 use rayon::prelude::*;
 
 use super::arena::{Inner, NodeRef};
-use super::{Tree, sentinel_leaf_hash};
-use crate::SENTINEL_KEY;
+use super::Tree;
+use crate::image::LeafHashes;
+use crate::{SENTINEL_KEY, SENTINEL_VALUE};
 use crate::hash::{EMPTY_HASH, Hash, inner_hash, sha256};
-
-/// A leaf to be built into a tree.
-pub(crate) struct LeafSeed<'a> {
-    pub(crate) key: &'a [u8],
-    /// SHA-256 of the key.
-    pub(crate) key_hash: Hash,
-    /// The leaf's own hash.
-    pub(crate) leaf_hash: Hash,
-}
 
 /// Collects leaves in any order and builds the tree over them and the sentinel.
 pub(crate) struct TreeBuilder {
@@ -38,19 +30,14 @@ const PARTS_AT_ONCE: usize = 16;
 impl TreeBuilder {
     pub(crate) fn new() -> Self {
         let mut builder = Self { tree: Tree::empty(), seeds: Vec::new() };
-        builder.push(&LeafSeed {
-            key: SENTINEL_KEY,
-            key_hash: sha256(SENTINEL_KEY),
-            leaf_hash: sentinel_leaf_hash(),
-        });
+        builder.push(SENTINEL_KEY, LeafHashes::of(SENTINEL_KEY, SENTINEL_VALUE));
         builder
     }
 
     /// Adds a leaf; no key comes twice.
-    pub(crate) fn push(&mut self, seed: &LeafSeed<'_>) {
-        let leaf = self.tree.add_leaf(seed.leaf_hash, seed.key).index();
-        let (prefix, _) = seed.key_hash.split_first_chunk::<8>().expect("a hash has 32 bytes");
-        self.seeds.push(Seed { prefix: u64::from_be_bytes(*prefix), leaf });
+    pub(crate) fn push(&mut self, key: &[u8], hashes: LeafHashes) {
+        let leaf = self.tree.add_leaf(hashes.leaf, key).index();
+        self.seeds.push(Seed { prefix: hashes.prefix, leaf });
     }
 
     /// Builds the tree as of `version`.
@@ -170,7 +157,7 @@ mod tests {
                 let key = n.to_be_bytes();
                 let key_hash = sha256(&key);
                 let leaf = leaf_hash(&key_hash, &sha256(b"value"));
-                builder.push(&LeafSeed { key: &key, key_hash, leaf_hash: leaf });
+                builder.push(&key, LeafHashes::of(&key, b"value"));
                 undo.push(&key, None);
                 updates.push(Update { key_hash, leaf: Some(leaf), change: n });
             }

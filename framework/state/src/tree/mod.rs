@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 pub(crate) use arena::NodeRef;
 use arena::{Inner, KeyArena, Leaf, Slab};
-pub(crate) use build::{LeafSeed, TreeBuilder};
+pub(crate) use build::TreeBuilder;
 pub(crate) use proof::{Neighbours, PathStep, TreeLeaf};
 pub(crate) use update::{Installer, PreparedTree, Update};
 

@@ -82,8 +82,9 @@ impl Tree {
         let mut tasks = Vec::with_capacity(MAX_SEGMENTS);
         self.cut(root, updates, 0, task_depth, &mut tasks);
         let run = |(index, task): (usize, &Task<'_>)| {
-            // At most 16 tasks; segment 0 is the top of the tree.
-            let mut segment = Segment { id: index as u32 + 1, ..Segment::default() };
+            // Segment 0 is the top of the tree.
+            let id = u32::try_from(index + 1).expect("at most 16 tasks");
+            let mut segment = Segment { id, ..Segment::default() };
             let subtree = Updater { tree: self, undo }.apply(&mut segment, task.node, task.updates, task_depth);
             (segment, subtree)
         };
@@ -260,8 +261,8 @@ impl Segment {
         let index = self.leaves.len();
         assert!(index < MAX_SEGMENT_NODES, "a block makes fewer than 2^25 leaves per subtree");
         self.leaves.push(NewLeaf { hash, key });
-        // Lossless: below 2^25.
-        Subtree { node: NodeRef::new_leaf(self.id, index as u32), hash }
+        let index = u32::try_from(index).expect("below 2^25");
+        Subtree { node: NodeRef::new_leaf(self.id, index), hash }
     }
 
     /// The node over two subtrees: nothing over nothing, a lone leaf itself, else an inner node.
@@ -277,7 +278,8 @@ impl Segment {
         let hash = inner_hash(&left.hash, &right.hash);
         self.hashes += 1;
         self.inners.push(Inner { hash, left: left.node, right: right.node });
-        Subtree { node: NodeRef::new_inner(self.id, index as u32), hash }
+        let index = u32::try_from(index).expect("below 2^25");
+        Subtree { node: NodeRef::new_inner(self.id, index), hash }
     }
 }
 

@@ -243,6 +243,43 @@ fn a_damaged_database_is_noticed() {
     liar.0.persist(block).unwrap();
     assert!(matches!(
         State::open(config(), Arc::new(honest)),
-        Err(StateError::Fatal(StateFault::Inconsistent(reason))) if reason.contains("app hash")
+        Err(StateError::Fatal(StateFault::AppHash { height: 2, .. }))
     ));
+}
+
+#[test]
+fn a_checkpoint_leads_to_the_same_state_and_a_wrong_one_does_no_harm() {
+    let key = |n: u32| plume_state::sha256(&n.to_be_bytes());
+    let backend = MemoryBackend::new();
+    let mut state = open(&backend);
+    commit(&mut state, (0..40_000).map(|n| write(BANK, &key(n), Some(b"old"))).chain([write(ACC, b"a", Some(b"1"))]));
+    assert_eq!(state.reader().write_checkpoint().unwrap(), 1);
+    // Changed, removed and added since; also removed and added again, and changed back.
+    commit(&mut state, (0..300).map(|n| write(BANK, &key(n * 7), Some(b"new"))));
+    commit(&mut state, (0..300).map(|n| write(BANK, &key(n * 11), None)));
+    commit(&mut state, (0..100).map(|n| write(BANK, &key(n * 11), Some(b"again"))));
+    commit(&mut state, (40_000..40_200).map(|n| write(BANK, &key(n), Some(b"added"))));
+    commit(&mut state, [write(BANK, &key(7), Some(b"old")), write(ACC, b"a", None), write(ACC, b"b", Some(b"2"))]);
+    let check = |backend: &MemoryBackend| {
+        let again = open(backend);
+        assert_eq!(again.app_hash(), state.app_hash());
+        assert_eq!(contents(&again.latest(), BANK), contents(&state.latest(), BANK));
+        for n in (0..41_000).step_by(997) {
+            let proof = again.reader().prove(BANK, &key(n), 6).unwrap();
+            assert_eq!(proof.store_proof, state.reader().prove(BANK, &key(n), 6).unwrap().store_proof);
+        }
+    };
+    check(&backend);
+    // A checkpoint whose hashes are wrong, one that is too short, and one of a store that nobody knows.
+    for (name, chunk) in [("bank", vec![7; 400]), ("bank", vec![7; 39]), ("bank", Vec::new()), ("other", vec![7; 40])] {
+        let chunks: plume_state::ChunkIter<'_> = Box::new(std::iter::once(Ok(chunk)));
+        backend
+            .write_checkpoint(plume_state::Checkpoint {
+                height: 1,
+                app_hash: [0; 32],
+                sections: vec![(name.to_owned(), chunks)],
+            })
+            .unwrap();
+        check(&backend);
+    }
 }
