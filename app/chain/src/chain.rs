@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plume_engine::{Block, BlockId, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict};
+use plume_engine::{
+    Block, BlockId, BlockOutcome, Committed, ConsensusParams, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict,
+};
 use plume_primitives::{Address, Height, Timestamp};
 use plume_state::{Backend, ChangeSet, State, StateConfig, StateError, StateView, Store};
 
@@ -30,7 +32,7 @@ pub struct Chain {
     /// Transactions of proposals at the next height, decoded and verified when they were judged.
     judged: BTreeMap<BlockId, Vec<Prepared>>,
     /// Proposals at the next height, executed before their decision.
-    ahead: BTreeMap<BlockId, Decided>,
+    ahead: BTreeMap<BlockId, (BlockOutcome, Decided)>,
     /// The block that was finalized last and is not committed yet.
     decided: Option<Decided>,
 }
@@ -39,7 +41,9 @@ pub struct Chain {
 struct Decided {
     height: Height,
     time: Timestamp,
-    outcome: BlockOutcome,
+    app_hash: Bytes,
+    /// The parameters after the block, if it changed them.
+    consensus_params: Option<ConsensusParams>,
     prepared: plume_state::Prepared,
     senders: BTreeSet<Address>,
     checks_changed: bool,
@@ -102,7 +106,7 @@ impl Chain {
     }
 
     /// Executes a block on the committed state; nothing of it becomes visible.
-    fn execute(&mut self, block: &Block) -> Result<Decided, Fatal> {
+    fn execute(&mut self, block: &Block) -> Result<(BlockOutcome, Decided), Fatal> {
         self.require_next(block.height)?;
         let prepared = self.prepare_txs(&block.hash, &block.txs)?;
         let (rules, base) = (self.rules()?, self.base());
@@ -121,7 +125,16 @@ impl Chain {
             validator_updates,
             consensus_params,
         };
-        Ok(Decided { height: block.height, time: block.time, outcome, prepared, senders, checks_changed })
+        let decided = Decided {
+            height: block.height,
+            time: block.time,
+            app_hash: outcome.app_hash.clone(),
+            consensus_params: outcome.consensus_params.clone(),
+            prepared,
+            senders,
+            checks_changed,
+        };
+        Ok((outcome, decided))
     }
 
     /// Stores of this binary that the database lacks.
@@ -220,26 +233,25 @@ impl Executor for Chain {
 
     fn finalize(&mut self, block: &Block) -> Result<BlockOutcome, Fatal> {
         self.require_next(block.height)?;
-        let decided = match self.ahead.remove(&block.hash).filter(|_| !block.hash.is_empty()) {
-            Some(decided) => decided,
+        let (outcome, decided) = match self.ahead.remove(&block.hash).filter(|_| !block.hash.is_empty()) {
+            Some(ahead) => ahead,
             None => self.execute(block)?,
         };
         self.forget_proposals();
-        let outcome = decided.outcome.clone();
         self.decided = Some(decided);
         Ok(outcome)
     }
 
     fn commit(&mut self) -> Result<Committed, Fatal> {
         let decided = self.decided.take().ok_or_else(|| Fatal::new("commit came without a finalized block"))?;
-        let Decided { height, time, outcome, prepared, senders, checks_changed } = decided;
+        let Decided { height, time, app_hash, consensus_params, prepared, senders, checks_changed } = decided;
         self.state.commit(prepared, height.get()).map_err(fatal)?;
         self.genesis = None;
         let before = self.shared.tip();
-        let params = outcome.consensus_params.as_ref();
+        let params = consensus_params.as_ref();
         let tip = Tip {
             height,
-            app_hash: outcome.app_hash,
+            app_hash,
             initial_height: before.initial_height,
             time,
             max_gas: params.map_or(before.max_gas, consensus::max_gas),
