@@ -5,6 +5,7 @@ mod support;
 mod determinism;
 mod genesis;
 mod golden;
+mod hooks;
 mod mempool;
 mod proposals;
 mod queries;
