@@ -15,8 +15,10 @@ impl Features {
 
     /// Notes an outcome: its code and the words of its text, without numbers, addresses and hashes.
     pub fn outcome(&mut self, place: &str, code: u32, codespace: &str, log: &str) {
-        let words = log.split(|letter: char| !letter.is_ascii_alphabetic());
-        let words: Vec<&str> = words.filter(|word| (3..16).contains(&word.len())).take(24).collect();
+        let words = log.split(|letter: char| !letter.is_alphanumeric());
+        let is_word =
+            |word: &&str| (3..16).contains(&word.len()) && word.bytes().all(|letter| letter.is_ascii_alphabetic());
+        let words: Vec<&str> = words.filter(is_word).take(24).collect();
         self.note(format!("{place} {codespace}/{code} {}", words.join(" ")));
     }
 

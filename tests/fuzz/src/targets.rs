@@ -171,7 +171,7 @@ pub fn abci_frames(input: &[u8]) -> Features {
     for frame in whole.0 {
         match Request::decode(frame.clone()) {
             Ok(request) => {
-                let kind = format!("{request:?}");
+                let kind = format!("{:?}", request.value);
                 features.note(kind.chars().take_while(|letter| *letter != '{').collect::<String>());
                 let mut out = BytesMut::new();
                 put_frame(&request, &mut out);
