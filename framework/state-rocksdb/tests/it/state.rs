@@ -29,6 +29,8 @@ enum Step {
     Prune(u64),
     /// Rewrite the tables.
     Compact,
+    /// Store a tree checkpoint.
+    Checkpoint,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -41,6 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Flush),
         1 => (0..12u64).prop_map(Step::Prune),
         1 => Just(Step::Compact),
+        1 => Just(Step::Checkpoint),
     ];
     prop::collection::vec(step, 1..50)
 }
@@ -124,6 +127,10 @@ fn play(path: &Path, steps: &[Step]) {
                 assert_eq!(backend.history_start(), memory.history_start());
             }
             Step::Compact => backend.compact().expect("compacts"),
+            Step::Checkpoint if on_disk.height() == 0 => {}
+            Step::Checkpoint => {
+                assert_eq!(on_disk.reader().write_checkpoint().expect("written"), in_memory.height());
+            }
         }
     }
     on_disk.flush().expect("durable");
@@ -216,6 +223,9 @@ fn child() {
     while state.height() < LAST {
         advance(&mut state);
         crash::say(&backend);
+        if state.height().is_multiple_of(4) {
+            state.reader().write_checkpoint().expect("written");
+        }
         if state.height().is_multiple_of(10) {
             backend.prune(state.height() - 8).expect("accepted");
             backend.compact().expect("compacts");
@@ -235,7 +245,7 @@ fn app_hashes_after_a_crash_are_those_of_an_uninterrupted_run() {
     }
     let points = plume_state_rocksdb::failpoint::ALL
         .into_iter()
-        .filter(|name| ["persist/", "writer/", "prune/"].iter().any(|part| name.starts_with(part)));
+        .filter(|name| ["persist/", "writer/", "checkpoint/", "prune/"].iter().any(|part| name.starts_with(part)));
     for (name, visit) in points.flat_map(|name| [(name, 1), (name, 2)]) {
         let folder = tempdir().expect("folder");
         create(folder.path());
