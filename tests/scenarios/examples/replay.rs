@@ -37,6 +37,7 @@ fn main() {
     let pure = cpu_us(|| assert!(jobs.iter().all(Job::verify)));
 
     let genesis = genesis(&signers);
+    let recheck = recheck(&genesis, &made[0]);
     let (fresh, _) = replay(&genesis, &made, false);
     let (known, check) = replay(&genesis, &made, true);
     let per_tx = |us: u64| us as f64 / txs as f64;
@@ -49,6 +50,7 @@ fn main() {
     );
     println!("CheckTx                       {:8.2} us/tx", per_tx(check));
     println!("FinalizeBlock + Commit after  {:8.2} us/tx", per_tx(known));
+    println!("recheck of untouched senders  {:8.2} us/tx", recheck as f64 / per_block as f64);
 }
 
 fn share(part: u64, whole: u64) -> f64 {
@@ -87,6 +89,18 @@ fn replay(genesis: &Genesis, blocks: &[Block], check_first: bool) -> (u64, u64) 
         }
     }
     (in_blocks, in_checks)
+}
+
+/// Fills the mempool with a block's transactions and asks about them again after an empty block.
+fn recheck(genesis: &Genesis, block: &Block) -> u64 {
+    let mut chain = Chain::open(ChainConfig::default(), Arc::new(MemoryBackend::new())).expect("an empty state");
+    chain.init_chain(genesis.clone()).expect("genesis is accepted");
+    let reader = chain.reader();
+    block.txs.iter().for_each(|tx| assert_eq!(reader.check_tx(tx, CheckKind::New).code, 0));
+    let empty = Block { height: Height(1), time: Timestamp::UNIX_EPOCH, ..Block::default() };
+    chain.finalize(&empty).expect("an empty block executes");
+    chain.commit().expect("genesis is committed");
+    cpu_us(|| block.txs.iter().for_each(|tx| assert_eq!(reader.check_tx(tx, CheckKind::Recheck).code, 0)))
 }
 
 fn make_blocks(signers: &[Signer], blocks: u64, per_block: u64) -> (Vec<Block>, Vec<Job>) {
