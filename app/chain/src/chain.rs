@@ -280,7 +280,12 @@ impl Executor for Chain {
     }
 
     fn drain(&mut self) -> Result<(), Fatal> {
-        self.state.flush().map_err(fatal)
+        self.state.flush().map_err(fatal)?;
+        if self.state.height() == 0 {
+            return Ok(());
+        }
+        // The next start needs not hash the whole state again.
+        self.state.reader().write_checkpoint().map(drop).map_err(fatal)
     }
 
     fn reader(&self) -> ChainReader {

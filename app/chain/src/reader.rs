@@ -117,6 +117,18 @@ impl ChainReader {
         self.shared.machine.modules.invariants(&ctx)
     }
 
+    /// Writes a checkpoint of the trees, from which the next start is faster; gives its height. Takes about a
+    /// microsecond for each key, while blocks go on.
+    ///
+    /// # Errors
+    /// A disk that fails; blocks that came so fast that the height is no longer available.
+    pub fn write_checkpoint(&self) -> Result<Height, Fatal> {
+        if self.shared.tip().height == Height::ZERO {
+            return Ok(Height::ZERO);
+        }
+        self.shared.state.write_checkpoint().map(Height).map_err(|e| Fatal::new(e.to_string()))
+    }
+
     /// Executes a committed block again on the state below it, with `observer` watching. Nothing is kept, and the
     /// outcome's `app_hash` stays empty: a past state has no tree to hash.
     ///

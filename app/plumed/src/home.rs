@@ -105,6 +105,8 @@ pub struct AppConfig {
     pub pruning_keep_recent: u64,
     /// Blocks that CometBFT keeps; 0 keeps all that the state does not need pruned.
     pub min_retain_blocks: u64,
+    /// Minutes between two checkpoints of the state's trees; 0 for none but at shutdown.
+    pub checkpoint_minutes: u64,
 }
 
 impl Default for AppConfig {
@@ -114,6 +116,7 @@ impl Default for AppConfig {
             pruning: "default".to_owned(),
             pruning_keep_recent: 0,
             min_retain_blocks: 0,
+            checkpoint_minutes: 10,
         }
     }
 }
@@ -132,8 +135,15 @@ impl AppConfig {
              pruning = {:?}\n\
              pruning-keep-recent = {}\n\n\
              # Blocks that CometBFT must keep; 0 keeps all.\n\
-             min-retain-blocks = {}\n",
-            self.minimum_gas_prices, self.pruning, self.pruning_keep_recent, self.min_retain_blocks
+             min-retain-blocks = {}\n\n\
+             # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\
+             # at shutdown.\n\
+             checkpoint-minutes = {}\n",
+            self.minimum_gas_prices,
+            self.pruning,
+            self.pruning_keep_recent,
+            self.min_retain_blocks,
+            self.checkpoint_minutes
         )
     }
 }
@@ -196,6 +206,7 @@ mod tests {
             pruning: "custom".to_owned(),
             pruning_keep_recent: 5,
             min_retain_blocks: 7,
+            checkpoint_minutes: 3,
         };
         let client = ClientConfig { chain_id: "a-1".to_owned(), ..ClientConfig::default() };
         home.write_configs(&app, &client).unwrap();

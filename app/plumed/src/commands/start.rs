@@ -2,11 +2,13 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use plume_chain::ChainReader;
 use plume_cometbft::{CometBft, ListenAddress, Stop, SupervisorOptions};
 use plume_engine::Executor;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::{EngineKind, StartArgs};
 use crate::home::Home;
@@ -20,6 +22,7 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
         stop_with_stdin(stop.clone());
     }
     let chain = node::open(home, &node::Overrides::of(args))?;
+    write_checkpoints(chain.reader(), home.app_config()?.checkpoint_minutes);
     match args.engine {
         EngineKind::Cometbft => {
             let laddr = args.rpc_laddr.clone().map_or_else(|| home.comet().addresses().map(|a| a.rpc), Ok)?;
@@ -42,6 +45,21 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Writes a checkpoint of the state's trees every `minutes`, in the background; a failure costs the next start time,
+/// nothing else.
+fn write_checkpoints(reader: ChainReader, minutes: u64) {
+    let Some(pause) = minutes.checked_mul(60).filter(|seconds| *seconds > 0).map(Duration::from_secs) else { return };
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(pause);
+            match reader.write_checkpoint() {
+                Ok(height) => info!(%height, "wrote a checkpoint of the state's trees"),
+                Err(error) => warn!(%error, "no checkpoint of the state's trees"),
+            }
+        }
+    });
 }
 
 /// Asks the node to stop once standard input ends; what comes before its end is ignored.
