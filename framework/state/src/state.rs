@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use rayon::prelude::*;
 
@@ -16,7 +15,7 @@ use crate::load;
 use crate::shared::{Shared, Slot, Version};
 use crate::snapshot::Values;
 use crate::tree::{Installer, PreparedTree, Tree, Update};
-use crate::undo::{StoreDelta, Undo};
+use crate::undo::{NewValues, StoreDelta, Undo};
 use crate::values::PackedMap;
 use crate::{ChangeSet, Derivation, Snapshot, StateError, StateFault, StateReader, Store, StoreKind};
 
@@ -396,19 +395,19 @@ fn persisted_stores(slots: &[Slot], active: &[bool]) -> Arc<[Store]> {
 #[derive(Default)]
 struct Diff {
     undo: Undo,
-    new: Vec<Option<Bytes>>,
+    new: NewValues,
     updates: Vec<Update>,
 }
 
 impl Diff {
     fn concat(parts: Vec<Self>) -> Self {
         let keys = parts.iter().map(|part| part.new.len()).sum();
-        let mut all = Self { undo: Undo::with_capacity(keys), new: Vec::with_capacity(keys), updates: Vec::new() };
+        let mut all = Self { undo: Undo::with_capacity(keys), new: NewValues::with_capacity(keys), updates: Vec::new() };
         all.updates.reserve_exact(keys);
         for part in parts {
             let shift = u32::try_from(all.new.len()).expect("a block changes fewer than 2^32 keys");
             all.undo.append(&part.undo);
-            all.new.extend(part.new);
+            all.new.append(&part.new);
             all.updates
                 .extend(part.updates.into_iter().map(|update| Update { change: update.change + shift, ..update }));
         }
@@ -420,7 +419,7 @@ impl Diff {
 fn diff(store: Store, live: &PackedMap, writes: &[Write], hashed: bool) -> Result<Diff, StateError> {
     let mut diff = Diff {
         undo: Undo::with_capacity(writes.len()),
-        new: Vec::with_capacity(writes.len()),
+        new: NewValues::with_capacity(writes.len()),
         updates: Vec::with_capacity(if hashed { writes.len() } else { 0 }),
     };
     for (key, value) in writes {
@@ -436,25 +435,24 @@ fn diff(store: Store, live: &PackedMap, writes: &[Write], hashed: bool) -> Resul
             diff.updates.push(Update { key_hash, leaf, change });
         }
         diff.undo.push(key, old);
-        diff.new.push(value.clone());
+        diff.new.push(value.as_deref());
     }
     Ok(diff)
 }
 
 /// Brings a store's live values to the new version, a few keys at a time.
 fn apply_values(values: &RwLock<Values>, delta: &StoreDelta, height: u64) {
-    let undo = delta.undo();
     let mut guard = values.write();
-    guard.undo.push_back((height, undo.clone()));
-    for (index, new) in delta.new_values().iter().enumerate() {
+    guard.undo.push_back((height, delta.undo().clone()));
+    for (index, change) in delta.iter().enumerate() {
         if index % KEYS_PER_LOCK == KEYS_PER_LOCK - 1 {
             // Waiting readers get their turn now, not when the scheduler thinks so.
             RwLockWriteGuard::bump(&mut guard);
         }
-        match new {
-            Some(value) => guard.map.set(undo.key(index), value),
+        match change.new {
+            Some(value) => guard.map.set(change.key, value),
             None => {
-                guard.map.remove(undo.key(index));
+                guard.map.remove(change.key);
             }
         }
     }

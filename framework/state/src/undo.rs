@@ -4,8 +4,6 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::Store;
 
 /// The changes of one store in one block, in ascending key order, each key once; never a change that changes nothing.
@@ -15,7 +13,7 @@ use crate::Store;
 pub struct StoreDelta {
     store: Store,
     undo: Arc<Undo>,
-    new: Vec<Option<Bytes>>,
+    new: NewValues,
 }
 
 /// One change of a [`StoreDelta`], borrowed.
@@ -36,15 +34,15 @@ impl StoreDelta {
     #[must_use]
     pub fn from_changes<'a>(store: Store, changes: impl IntoIterator<Item = Change<'a>>) -> Self {
         let mut undo = Undo::default();
-        let mut new = Vec::new();
+        let mut new = NewValues::default();
         for change in changes {
             undo.push(change.key, change.old);
-            new.push(change.new.map(Bytes::copy_from_slice));
+            new.push(change.new);
         }
         Self::new(store, Arc::new(undo), new)
     }
 
-    pub(crate) fn new(store: Store, undo: Arc<Undo>, new: Vec<Option<Bytes>>) -> Self {
+    pub(crate) fn new(store: Store, undo: Arc<Undo>, new: NewValues) -> Self {
         debug_assert_eq!(undo.len(), new.len());
         Self { store, undo, new }
     }
@@ -58,27 +56,26 @@ impl StoreDelta {
     /// The number of changed keys.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.new.len()
+        self.undo.len()
     }
 
     /// True without changes; the state makes no such delta.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.new.is_empty()
+        self.undo.is_empty()
     }
 
     /// Bytes of keys, old and new values: what a backend has to write, and what it may count for its lag.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        let new: usize = self.new.iter().flatten().map(Bytes::len).sum();
-        self.undo.bytes.len().saturating_add(new)
+        self.undo.bytes.len().saturating_add(self.new.bytes.len())
     }
 
     /// The changes, ascending by key.
     pub fn iter(&self) -> impl Iterator<Item = Change<'_>> {
-        self.new.iter().enumerate().map(|(index, new)| {
+        (0..self.len()).map(|index| {
             let (key, old) = self.undo.entry(index);
-            Change { key, old, new: new.as_deref() }
+            Change { key, old, new: self.new.get(index) }
         })
     }
 
@@ -86,9 +83,47 @@ impl StoreDelta {
         &self.undo
     }
 
-    pub(crate) fn new_values(&self) -> &[Option<Bytes>] {
-        &self.new
+}
+
+/// New values in the order of their keys, packed.
+#[derive(Debug, Default)]
+pub(crate) struct NewValues {
+    /// Where each value starts, and its length or `ABSENT`.
+    entries: Vec<(u64, u32)>,
+    bytes: Vec<u8>,
+}
+
+impl NewValues {
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        Self { entries: Vec::with_capacity(entries), bytes: Vec::with_capacity(entries.saturating_mul(16)) }
     }
+
+    pub(crate) fn push(&mut self, value: Option<&[u8]>) {
+        self.entries.push((self.bytes.len() as u64, stored_len(value))); // usize has at most 64 bits
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+    }
+
+    /// Appends all values of another one, whose keys come after these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let shift = self.bytes.len() as u64; // usize has at most 64 bits
+        self.entries.extend(other.entries.iter().map(|(start, len)| (start + shift, *len)));
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn get(&self, index: usize) -> Option<&[u8]> {
+        let (start, len) = self.entries[index];
+        let start = usize::try_from(start).expect("was a usize when stored");
+        (len != ABSENT).then(|| &self.bytes[start..start + len as usize])
+    }
+}
+
+/// A value's length, or `ABSENT` without one.
+fn stored_len(value: Option<&[u8]>) -> u32 {
+    value.map_or(ABSENT, |value| u32::try_from(value.len()).expect("values are shorter than MAX_VALUE_LEN"))
 }
 
 /// Old values by key, sorted; what a reader at an earlier version sees instead of the live values.
@@ -119,7 +154,7 @@ impl Undo {
         debug_assert!(self.is_empty() || self.entry(self.len() - 1).0 < key, "keys ascend");
         self.entries.push(Entry {
             start: self.bytes.len() as u64, // usize has at most 64 bits
-            old_len: old.map_or(ABSENT, |old| u32::try_from(old.len()).expect("values are shorter than MAX_VALUE_LEN")),
+            old_len: stored_len(old),
             key_len: u16::try_from(key.len()).expect("keys are shorter than MAX_KEY_LEN"),
         });
         self.bytes.extend_from_slice(key);

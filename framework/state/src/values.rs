@@ -1,6 +1,6 @@
 //! The live values of a store: an ordered map packed for RAM.
 //!
-//! Records stand one after the other in pages of about 1 KiB; a B-tree of short separators finds the page. Against one
+//! Records stand one after the other in pages of about 400 bytes; a B-tree of short separators finds the page. Against one
 //! allocation per record this saves some 30 bytes each (allocator overhead, pointers, half-empty tree nodes), and a look-up
 //! touches a few neighbouring cache lines instead of one per comparison. Pages are allocated for what they hold, so a page
 //! that is half full after a split costs half.
@@ -17,13 +17,13 @@ use crate::Direction;
 use crate::kv::{interval_contains, interval_is_empty};
 
 /// A page above this many bytes is split, unless it holds a single record.
-const PAGE_MAX: usize = 1024;
+const PAGE_MAX: usize = 512;
 /// A page below this many bytes is merged with the next one where both fit well into one.
-const PAGE_MIN: usize = 256;
+const PAGE_MIN: usize = 128;
 /// Pages grow in steps of this many bytes.
-const PAGE_STEP: usize = 64;
+const PAGE_STEP: usize = 32;
 /// Pages are filled up to this when many sorted records are loaded, leaving room for growth.
-const PAGE_FILL: usize = 960;
+const PAGE_FILL: usize = 480;
 
 /// The smallest key that may stand in a page; the shortest byte string that separates it from the page before.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -506,6 +506,6 @@ mod tests {
             payload += key.len() + 8;
         }
         let overhead = (map.ram_bytes() - payload) / map.len();
-        assert!(overhead <= 14, "{overhead} bytes of overhead per record");
+        assert!(overhead <= 18, "{overhead} bytes of overhead per record");
     }
 }

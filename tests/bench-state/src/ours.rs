@@ -90,8 +90,15 @@ fn fill(state: &mut State, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+struct Reads {
+    reads: u64,
+    slow: u64,
+    slowest: Duration,
+    cpu: Duration,
+}
+
 /// Reads accounts and short ranges, and notes for how long a read was kept waiting.
-fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> Result<(u64, u64, Duration)> {
+fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> Result<Reads> {
     let (mut reads, mut slow, mut slowest) = (0_u64, 0_u64, Duration::ZERO);
     let mut blocked = Blocked::new()?;
     while !done.load(Ordering::Acquire) {
@@ -114,7 +121,7 @@ fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> Resul
         // Leaves the cores to the blocks: what counts is waiting, not throughput.
         std::thread::sleep(Duration::from_micros(200));
     }
-    Ok((reads, slow, slowest))
+    Ok(Reads { reads, slow, slowest, cpu: thread_cpu()? })
 }
 
 /// Fills a new database, then commits blocks of random updates.
@@ -125,6 +132,8 @@ pub(crate) fn blocks(path: &Path, plan: &Plan, threads: Threads) -> Result<Block
     backend.flush()?;
     drop(state);
     drop(backend);
+    // What filling left to tidy up is not the blocks' cost.
+    RocksBackend::open(path, &Config::new("bench-1", [BANK, ACC]))?.compact()?;
     // Opened again, so that the window starts empty and memory is as after a restart.
     let (mut state, backend) = open(path, threads == Threads::All)?;
     let fill_seconds = start.elapsed().as_secs_f64();
@@ -137,8 +146,9 @@ pub(crate) fn blocks(path: &Path, plan: &Plan, threads: Threads) -> Result<Block
         done.store(true, Ordering::Release);
         let mut blocks = measured?;
         if let Some(readers) = readers {
-            let (reads, slow, slowest) = readers.join().expect("the reader does not panic")?;
+            let Reads { reads, slow, slowest, cpu } = readers.join().expect("the reader does not panic")?;
             (blocks.reads, blocks.slow_reads, blocks.longest_wait_us) = (reads, slow, slowest.as_secs_f64() * 1e6);
+            blocks.total_us -= micros_per(cpu, blocks.updates);
         }
         blocks.fill_seconds = fill_seconds;
         blocks.disk_bytes = folder_bytes(path)?;
