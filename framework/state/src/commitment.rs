@@ -181,10 +181,5 @@ pub(crate) fn app_existence(roots: &[(&str, Hash)], index: usize) -> ExistencePr
     }
     path.reverse();
     let (name, root) = &roots[index];
-    ExistenceProof {
-        key: name.as_bytes().to_vec(),
-        value: root.to_vec(),
-        leaf: app_proof_spec().leaf_spec,
-        path,
-    }
+    ExistenceProof { key: name.as_bytes().to_vec(), value: root.to_vec(), leaf: app_proof_spec().leaf_spec, path }
 }

@@ -34,14 +34,23 @@ mod reader;
 mod shared;
 #[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "positions in a chunk of bounded size"))]
 mod snapshot;
-#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "counts and sizes of what is in memory; heights are below 2^63"))]
+#[cfg_attr(
+    not(test),
+    expect(clippy::arithmetic_side_effects, reason = "counts and sizes of what is in memory; heights are below 2^63")
+)]
 mod state;
 mod store;
-#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "indices of arenas, bounded where they are made"))]
+#[cfg_attr(
+    not(test),
+    expect(clippy::arithmetic_side_effects, reason = "indices of arenas, bounded where they are made")
+)]
 mod tree;
 #[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "offsets within one buffer"))]
 mod undo;
-#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "offsets within one page, and sums of page sizes"))]
+#[cfg_attr(
+    not(test),
+    expect(clippy::arithmetic_side_effects, reason = "offsets within one page, and sums of page sizes")
+)]
 mod values;
 
 pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, StoredCheckpoint};

@@ -127,11 +127,7 @@ fn sorted(mut slots: Vec<Slot>) -> Vec<Slot> {
 }
 
 fn new_slot(store: Store, version: u64) -> Slot {
-    Slot {
-        store,
-        values: RwLock::default(),
-        tree: store.is_committed().then(|| RwLock::new(Tree::new(version))),
-    }
+    Slot { store, values: RwLock::default(), tree: store.is_committed().then(|| RwLock::new(Tree::new(version))) }
 }
 
 fn load(

@@ -90,9 +90,11 @@ impl Overlay {
 
     /// The writes of the topmost layer only, sorted by store and key (for observers and state diffs).
     pub fn top_writes(&self) -> impl Iterator<Item = (Store, &Bytes, Option<&Bytes>)> {
-        self.layers.last().into_iter().flatten().flat_map(|(store, writes)| {
-            writes.iter().map(move |(key, value)| (*store, key, value.as_ref()))
-        })
+        self.layers
+            .last()
+            .into_iter()
+            .flatten()
+            .flat_map(|(store, writes)| writes.iter().map(move |(key, value)| (*store, key, value.as_ref())))
     }
 
     /// True when no layer holds a write.

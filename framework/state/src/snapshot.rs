@@ -43,14 +43,7 @@ impl Values {
     }
 
     /// About `limit` records between two bounds after `version`, and how far they cover the interval.
-    fn chunk(
-        &self,
-        version: u64,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Chunk {
+    fn chunk(&self, version: u64, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction, limit: usize) -> Chunk {
         let mut records = Vec::with_capacity(limit);
         self.map.scan(start, end, direction, |key, value| {
             records.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
@@ -222,8 +215,7 @@ impl Cursor<'_> {
             }
         }
         shared.require_history(self.store, *version)?;
-        let records =
-            shared.backend.history_range(self.store, start, end, self.direction, *version, self.limit)?;
+        let records = shared.backend.history_range(self.store, start, end, self.direction, *version, self.limit)?;
         let covered = if records.len() < self.limit { None } else { records.last().map(|(key, _)| key.to_vec()) };
         Ok(Chunk { records: records.into(), covered })
     }
@@ -237,11 +229,11 @@ impl Iterator for Cursor<'_> {
             match self.fetch() {
                 Ok(chunk) => {
                     self.buffer = chunk.records;
-                    debug_assert!(
-                        self.buffer
-                            .iter()
-                            .all(|(key, _)| interval_contains(bound_ref(&self.start), bound_ref(&self.end), key))
-                    );
+                    debug_assert!(self.buffer.iter().all(|(key, _)| interval_contains(
+                        bound_ref(&self.start),
+                        bound_ref(&self.end),
+                        key
+                    )));
                     match (chunk.covered, self.direction) {
                         (None, _) => self.done = true,
                         (Some(last), Direction::Ascending) => self.start = Bound::Excluded(last),

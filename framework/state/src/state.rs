@@ -146,7 +146,13 @@ impl State {
         load::open_at(config, backend, height)
     }
 
-    pub(crate) fn from_parts(slots: Vec<Slot>, existing: &[Store], options: StateOptions, version: u64, backend: Arc<dyn Backend>) -> Self {
+    pub(crate) fn from_parts(
+        slots: Vec<Slot>,
+        existing: &[Store],
+        options: StateOptions,
+        version: u64,
+        backend: Arc<dyn Backend>,
+    ) -> Self {
         let active: Vec<bool> = slots
             .iter()
             .map(|slot| slot.store.kind() == StoreKind::Derived || existing.contains(&slot.store))
@@ -236,10 +242,8 @@ impl State {
 
     fn new_roots(&self, base: &Version, stores: &[PreparedStore], activated: &[usize]) -> (Arc<[(usize, Hash)]>, Hash) {
         let slots = self.shared.slots();
-        let changed: Vec<(usize, Hash)> = stores
-            .iter()
-            .filter_map(|store| store.tree.as_ref().map(|tree| (store.slot, tree.root_hash())))
-            .collect();
+        let changed: Vec<(usize, Hash)> =
+            stores.iter().filter_map(|store| store.tree.as_ref().map(|tree| (store.slot, tree.root_hash()))).collect();
         if changed.is_empty() && activated.is_empty() {
             return (base.roots.clone(), base.app_hash);
         }
@@ -402,7 +406,8 @@ struct Diff {
 impl Diff {
     fn concat(parts: Vec<Self>) -> Self {
         let keys = parts.iter().map(|part| part.new.len()).sum();
-        let mut all = Self { undo: Undo::with_capacity(keys), new: NewValues::with_capacity(keys), updates: Vec::new() };
+        let mut all =
+            Self { undo: Undo::with_capacity(keys), new: NewValues::with_capacity(keys), updates: Vec::new() };
         all.updates.reserve_exact(keys);
         for part in parts {
             let shift = u32::try_from(all.new.len()).expect("a block changes fewer than 2^32 keys");

@@ -82,7 +82,6 @@ impl StoreDelta {
     pub(crate) fn undo(&self) -> &Arc<Undo> {
         &self.undo
     }
-
 }
 
 /// New values in the order of their keys, packed.

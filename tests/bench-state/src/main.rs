@@ -184,12 +184,7 @@ fn run(arguments: &Arguments) -> Result<Report> {
     } else {
         Some(child("reference", &plan(&place.path().join("jmt"), arguments.reference_accounts))?)
     };
-    Ok(Report {
-        processor: processor()?,
-        cores: std::thread::available_parallelism()?.get(),
-        sizes,
-        reference,
-    })
+    Ok(Report { processor: processor()?, cores: std::thread::available_parallelism()?.get(), sizes, reference })
 }
 
 fn processor() -> Result<String> {

@@ -230,10 +230,7 @@ pub(crate) fn checkpoint(path: &Path) -> Result<Written> {
     let (state, _backend) = open(path, true)?;
     let (before, cpu) = (folder_bytes(path)?, process_cpu()?);
     state.reader().write_checkpoint()?;
-    Ok(Written {
-        cpu_seconds: (process_cpu()? - cpu).as_secs_f64(),
-        bytes: folder_bytes(path)?.saturating_sub(before),
-    })
+    Ok(Written { cpu_seconds: (process_cpu()? - cpu).as_secs_f64(), bytes: folder_bytes(path)?.saturating_sub(before) })
 }
 
 /// Opens an existing database in a fresh process.

@@ -209,13 +209,7 @@ fixed_length_key!(
     },
     |v| v.to_string()
 );
-fixed_length_key!(
-    Timestamp,
-    "sdk/time.Time",
-    |v| time_key(*v),
-    |b| parse_time_key(b)?,
-    |v| format!("\"{v}\"")
-);
+fixed_length_key!(Timestamp, "sdk/time.Time", |v| time_key(*v), |b| parse_time_key(b)?, |v| format!("\"{v}\""));
 
 impl<const N: usize> KeyCodec for [u8; N] {
     const NAME: &'static str = "bytes";
@@ -268,7 +262,8 @@ fn encode_string_part(text: &str, out: &mut KeyBuf) -> Result<(), KeyError> {
 }
 
 fn decode_string_part(bytes: &[u8]) -> Result<(&str, &[u8]), DecodeError> {
-    let end = bytes.iter().position(|byte| *byte == 0).ok_or_else(|| DecodeError::new("string key part without end"))?;
+    let end =
+        bytes.iter().position(|byte| *byte == 0).ok_or_else(|| DecodeError::new("string key part without end"))?;
     let (text, rest) = bytes.split_at(end);
     let text = std::str::from_utf8(text).map_err(|_| DecodeError::new("string key part is not UTF-8"))?;
     Ok((text, rest.get(1..).unwrap_or_default()))

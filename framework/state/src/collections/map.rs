@@ -103,12 +103,7 @@ impl<K: KeyCodec, V, C: ValueCodec<V>> Map<K, V, C> {
             Bound::Excluded(key) => Bound::Excluded(self.raw_key(key)?),
             Bound::Unbounded => last.map(SmallVec::from_vec),
         };
-        self.raw_range(
-            ctx,
-            start.as_ref().map(SmallVec::as_slice),
-            end.as_ref().map(SmallVec::as_slice),
-            direction,
-        )
+        self.raw_range(ctx, start.as_ref().map(SmallVec::as_slice), end.as_ref().map(SmallVec::as_slice), direction)
     }
 
     /// The records whose keys share their leading parts (`(a, _)` for a pair).
@@ -145,12 +140,7 @@ impl<K: KeyCodec, V, C: ValueCodec<V>> Map<K, V, C> {
     /// As [`KvRead::range`] and [`KvWrite::delete`].
     pub fn clear(&self, ctx: &mut (impl KvWrite + ?Sized)) -> Result<usize, StateError> {
         let keys = ctx
-            .range(
-                self.store,
-                Bound::Included(self.prefix),
-                bound_ref(&prefix_end(self.prefix)),
-                Direction::Ascending,
-            )?
+            .range(self.store, Bound::Included(self.prefix), bound_ref(&prefix_end(self.prefix)), Direction::Ascending)?
             .map(|record| record.map(|(key, _)| key))
             .collect::<Result<Vec<_>, _>>()?;
         for key in &keys {
@@ -238,8 +228,10 @@ impl<K: KeyCodec, V, C: ValueCodec<V>> Iterator for MapIter<'_, K, V, C> {
     type Item = Result<(K, V), StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.records.next()?.and_then(|(key, value)| {
-            Ok((self.map.decode_key(&key)?, self.map.decode_value(&key, &value)?))
-        }))
+        Some(
+            self.records
+                .next()?
+                .and_then(|(key, value)| Ok((self.map.decode_key(&key)?, self.map.decode_value(&key, &value)?))),
+        )
     }
 }

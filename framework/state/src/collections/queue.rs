@@ -50,21 +50,11 @@ impl<T: KeyCodec, K: KeyCodec, V, C: ValueCodec<V>> Queue<T, K, V, C> {
     ///
     /// # Errors
     /// As [`KvRead::range`].
-    pub fn due(
-        &self,
-        ctx: &(impl KvRead + ?Sized),
-        until: &T,
-        limit: usize,
-    ) -> Result<Vec<Due<T, K, V>>, StateError> {
+    pub fn due(&self, ctx: &(impl KvRead + ?Sized), until: &T, limit: usize) -> Result<Vec<Due<T, K, V>>, StateError> {
         let mut last = KeyBuf::from_slice(self.0.prefix());
         until.encode_part(&mut last).map_err(|error| unencodable(self.0.store(), &error))?;
         self.0
-            .raw_range(
-                ctx,
-                Bound::Included(self.0.prefix()),
-                bound_ref(&prefix_end(&last)),
-                Direction::Ascending,
-            )?
+            .raw_range(ctx, Bound::Included(self.0.prefix()), bound_ref(&prefix_end(&last)), Direction::Ascending)?
             .take(limit)
             .collect()
     }

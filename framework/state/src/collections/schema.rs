@@ -65,15 +65,10 @@ impl Schema {
         }
         // In (store, prefix) order a prefix stands directly before the first one that starts with it.
         sorted.sort_by_key(|collection| (collection.store, collection.prefix));
-        if let Some(pair) = sorted
-            .windows(2)
-            .find(|pair| pair[0].store == pair[1].store && pair[1].prefix.starts_with(pair[0].prefix))
+        if let Some(pair) =
+            sorted.windows(2).find(|pair| pair[0].store == pair[1].store && pair[1].prefix.starts_with(pair[0].prefix))
         {
-            return Err(SchemaError::Overlap {
-                store: pair[0].store,
-                first: pair[0].name,
-                second: pair[1].name,
-            });
+            return Err(SchemaError::Overlap { store: pair[0].store, first: pair[0].name, second: pair[1].name });
         }
         Ok(Self { collections })
     }

@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::arena::{Inner, NodeRef};
 use super::Tree;
+use super::arena::{Inner, NodeRef};
+use crate::hash::{EMPTY_HASH, Hash, inner_hash, sha256};
 use crate::image::LeafHashes;
 use crate::{SENTINEL_KEY, SENTINEL_VALUE};
-use crate::hash::{EMPTY_HASH, Hash, inner_hash, sha256};
 
 /// Collects leaves in any order and builds the tree over them and the sentinel.
 pub(crate) struct TreeBuilder {
@@ -94,7 +94,11 @@ impl Tree {
     }
 
     fn seed_bit(&self, seed: &Seed, depth: usize) -> bool {
-        if depth < 64 { seed.prefix >> (63 - depth) & 1 == 1 } else { crate::hash::bit(&self.leaf_key_hash(seed.leaf), depth) }
+        if depth < 64 {
+            seed.prefix >> (63 - depth) & 1 == 1
+        } else {
+            crate::hash::bit(&self.leaf_key_hash(seed.leaf), depth)
+        }
     }
 
     /// The subtree over sorted seeds; new inner nodes go to `inners`, children before parents.
@@ -175,9 +179,8 @@ mod tests {
         // Real keys with such hashes cannot be found, so the prefixes are forged to be equal; the keys' own hashes then differ
         // from bit 64 on only by pretending that they do.
         let mut tree = Tree::empty();
-        let seeds: Vec<Seed> = (0_u8..9)
-            .map(|n| Seed { prefix: 7, leaf: tree.add_leaf([n; 32], &[n]).index() })
-            .collect();
+        let seeds: Vec<Seed> =
+            (0_u8..9).map(|n| Seed { prefix: 7, leaf: tree.add_leaf([n; 32], &[n]).index() }).collect();
         let builder = TreeBuilder { tree, seeds };
         let built = builder.finish(1);
         assert_eq!(built.node_counts().1, 9);

@@ -79,12 +79,7 @@ impl Tree {
     }
 
     fn empty() -> Self {
-        Self {
-            inners: Slab::default(),
-            leaves: Slab::default(),
-            keys: KeyArena::default(),
-            versions: VecDeque::new(),
-        }
+        Self { inners: Slab::default(), leaves: Slab::default(), keys: KeyArena::default(), versions: VecDeque::new() }
     }
 
     fn add_leaf(&mut self, hash: Hash, key: &[u8]) -> NodeRef {

@@ -91,11 +91,8 @@ impl Tree {
         while node.is_inner() {
             let inner = self.inners.get(node.index());
             let (preferred, other) = if rightmost { (inner.right, inner.left) } else { (inner.left, inner.right) };
-            let (next, sibling, sibling_is_left) = if preferred.is_empty() {
-                (other, preferred, !rightmost)
-            } else {
-                (preferred, other, rightmost)
-            };
+            let (next, sibling, sibling_is_left) =
+                if preferred.is_empty() { (other, preferred, !rightmost) } else { (preferred, other, rightmost) };
             steps.push(PathStep { sibling: self.node_hash(sibling), sibling_is_left });
             node = next;
         }

@@ -348,13 +348,7 @@ impl Updater<'_> {
     }
 
     /// A subtree of new leaves and at most one that was there (`kept`, which stands in for an update of the same key).
-    fn build(
-        &self,
-        segment: &mut Segment,
-        updates: &[Update],
-        kept: Option<(Hash, Subtree)>,
-        depth: usize,
-    ) -> Subtree {
+    fn build(&self, segment: &mut Segment, updates: &[Update], kept: Option<(Hash, Subtree)>, depth: usize) -> Subtree {
         let mut added = updates.iter().filter(|update| {
             update.leaf.is_some() && kept.as_ref().is_none_or(|(key_hash, _)| *key_hash != update.key_hash)
         });

@@ -294,7 +294,10 @@ fn schemas_refuse_collisions_and_explain_records() {
 
     let with = |line| Schema::new(lines().into_iter().chain([line]).collect()).unwrap_err();
     let inside: Balances = Map::new(STORE, b"\x02\x14");
-    assert_eq!(with(inside.schema("inside")), SchemaError::Overlap { store: STORE, first: "balances", second: "inside" });
+    assert_eq!(
+        with(inside.schema("inside")),
+        SchemaError::Overlap { store: STORE, first: "balances", second: "inside" }
+    );
     let same: Item<u64, U64Be> = Item::new(STORE, b"\x05");
     assert!(matches!(with(same.schema("same")), SchemaError::Overlap { .. }));
     let reserved: Item<u64, U64Be> = Item::new(STORE, b"\xff");

@@ -6,9 +6,7 @@ use ics23::commitment_proof::Proof;
 use ics23::{CommitmentProof, HostFunctionsManager, verify_membership, verify_non_membership};
 use jmt::mock::MockTreeStore;
 use jmt::{KeyHash, Sha256Jmt};
-use plume_state::{
-    SENTINEL_KEY, SENTINEL_VALUE, State, StateProof, Store, app_proof_spec, sha256, store_proof_spec,
-};
+use plume_state::{SENTINEL_KEY, SENTINEL_VALUE, State, StateProof, Store, app_proof_spec, sha256, store_proof_spec};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -231,7 +229,11 @@ fn forged_proofs_do_not_verify() {
     // Value and key changed in the proof itself.
     for change in [0, 1] {
         let mut forged = exist.clone();
-        if change == 0 { forged.value[0] ^= 1 } else { forged.key[0] ^= 1 }
+        if change == 0 {
+            forged.value[0] ^= 1
+        } else {
+            forged.key[0] ^= 1
+        }
         let (key, value) = (forged.key.clone(), forged.value.clone());
         assert!(!check(&CommitmentProof { proof: Some(Proof::Exist(forged)) }, &key, Some(&value)));
     }
@@ -240,7 +242,11 @@ fn forged_proofs_do_not_verify() {
     assert!(gap.left.is_some() && gap.right.is_some());
     for side in [0, 1] {
         let mut forged = gap.clone();
-        if side == 0 { forged.left = None } else { forged.right = None }
+        if side == 0 {
+            forged.left = None
+        } else {
+            forged.right = None
+        }
         assert!(!check(&CommitmentProof { proof: Some(Proof::Nonexist(forged)) }, b"absent", None), "side {side}");
     }
     let neighbour = gap.left.as_ref().unwrap().key.clone();
@@ -263,12 +269,15 @@ fn the_specification_differs_from_jmts_in_its_depth_only() {
 fn golden_app_hash() {
     let mut state = new_state();
     assert_eq!(hex::encode(state.app_hash()), GENESIS);
-    commit(&mut state, [
-        write(BANK, b"\x02\x01a", Some(b"100")),
-        write(BANK, b"\x02\x01b", Some(b"200")),
-        write(ACC, b"\x01x", Some(b"account")),
-        write(LOCAL, b"ignored", Some(b"1")),
-    ]);
+    commit(
+        &mut state,
+        [
+            write(BANK, b"\x02\x01a", Some(b"100")),
+            write(BANK, b"\x02\x01b", Some(b"200")),
+            write(ACC, b"\x01x", Some(b"account")),
+            write(LOCAL, b"ignored", Some(b"1")),
+        ],
+    );
     assert_eq!(hex::encode(state.app_hash()), ONE_BLOCK);
 }
 

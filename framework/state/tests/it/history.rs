@@ -10,7 +10,12 @@ use proptest::prelude::*;
 
 use crate::world::{ACC, BANK, Contents, INDEX, commit, config, contents, new_state, open, write};
 
-fn records(snapshot: &Snapshot, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn records(
+    snapshot: &Snapshot,
+    start: Bound<&[u8]>,
+    end: Bound<&[u8]>,
+    direction: Direction,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
     snapshot
         .range(BANK, start, end, direction)
         .unwrap()
@@ -186,7 +191,10 @@ fn a_version_that_left_the_window_is_answered_from_history_or_refused() {
     plume_state::Backend::prune(&backend, 4).unwrap();
     let refused = StateError::Unavailable { requested: 2, oldest: 4, latest: 6 };
     assert_eq!(pinned.get(BANK, b"key").unwrap_err(), refused);
-    assert_eq!(pinned.range(BANK, Bound::Unbounded, Bound::Unbounded, Direction::Ascending).unwrap().next(), Some(Err(refused.clone())));
+    assert_eq!(
+        pinned.range(BANK, Bound::Unbounded, Bound::Unbounded, Direction::Ascending).unwrap().next(),
+        Some(Err(refused.clone()))
+    );
     assert_eq!(pinned.app_hash().unwrap_err(), refused);
     assert!(reader.at(2).is_err() && reader.at(4).is_ok());
 }

@@ -18,7 +18,8 @@ fn is_fatal<T>(result: Result<T, StateError>) -> bool {
 fn preparing_shows_nothing_and_one_of_several_is_committed() {
     let mut state = new_state();
     let before = commit(&mut state, [write(BANK, b"a", Some(b"1"))]);
-    let change = |value: &[u8]| ChangeSet::from_writes([write(BANK, b"a", Some(value)), write(BANK, b"b", Some(value))]);
+    let change =
+        |value: &[u8]| ChangeSet::from_writes([write(BANK, b"a", Some(value)), write(BANK, b"b", Some(value))]);
     let first = state.prepare(&change(b"2")).unwrap();
     let second = state.prepare(&change(b"3")).unwrap();
     let third = state.prepare(&change(b"2")).unwrap();
