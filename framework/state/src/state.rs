@@ -22,8 +22,8 @@ use crate::{ChangeSet, Derivation, Snapshot, StateError, StateFault, StateReader
 /// What a state is made of.
 #[derive(Clone, Debug, Default)]
 pub struct StateConfig {
-    /// Every store that this binary knows. With an empty database all of them exist from genesis; otherwise those that the
-    /// database lacks stay dormant until a [`ChangeSet`] activates them.
+    /// Every store that this binary knows. With an empty database all of them exist from genesis; otherwise committed ones that
+    /// the database lacks stay dormant until a [`ChangeSet`] activates them.
     pub stores: Vec<Store>,
     /// How derived stores are rebuilt at load.
     pub derivations: Vec<Derivation>,
@@ -55,7 +55,7 @@ impl Default for StateOptions {
 pub struct State {
     shared: Arc<Shared>,
     options: StateOptions,
-    /// Slots that exist: all derived ones, and persisted ones since genesis or their activation.
+    /// Slots that exist: committed ones since genesis or their activation, all others always.
     active: Vec<bool>,
     /// The existing persisted stores, as handed to the backend.
     persisted: Arc<[Store]>,
@@ -155,7 +155,8 @@ impl State {
     ) -> Self {
         let active: Vec<bool> = slots
             .iter()
-            .map(|slot| slot.store.kind() == StoreKind::Derived || existing.contains(&slot.store))
+            // What is outside the app hash needs no upgrade height to come into being.
+            .map(|slot| slot.store.kind() != StoreKind::Committed || existing.contains(&slot.store))
             .collect();
         let roots: Arc<[(usize, Hash)]> = slots
             .iter()

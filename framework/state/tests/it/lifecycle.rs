@@ -180,6 +180,18 @@ fn a_store_can_be_added_at_a_height() {
         State::open(config, Arc::new(backend.clone()))
     };
     let mut state = with_gov().unwrap();
+    // A local store is outside the app hash and needs no height.
+    const CACHE: Store = Store::local("cache");
+    let mut with_cache = config();
+    with_cache.stores.push(CACHE);
+    let mut cached = State::open(with_cache.clone(), Arc::new(MemoryBackend::new())).unwrap();
+    commit(&mut cached, [write(CACHE, b"k", Some(b"v"))]);
+    let other = MemoryBackend::new();
+    commit(&mut open(&other), [write(BANK, b"a", Some(b"1"))]);
+    let mut cached = State::open(with_cache.clone(), Arc::new(other.clone())).unwrap();
+    assert_eq!(commit(&mut cached, [write(CACHE, b"k", Some(b"v"))]), before);
+    let cached = State::open(with_cache, Arc::new(other)).unwrap();
+    assert_eq!(cached.latest().get(CACHE, b"k").unwrap().as_deref(), Some(&b"v"[..]));
     // Dormant: the hash is that of the old binary, and nothing can be written or proved.
     assert_eq!(state.app_hash(), before);
     assert_eq!(commit(&mut state, []), before);
