@@ -34,7 +34,8 @@ pub trait Reader: Clone + Send + Sync + 'static {
     /// A [`QueryError`]; `sdk/26` for a height that is pruned or not there yet.
     fn query(&self, path: &str, data: &[u8], height: Option<Height>, prove: bool) -> Result<QueryAnswer, QueryError>;
 
-    /// Runs a transaction on the last committed state and drops what it wrote.
+    /// Runs a transaction on the check state (the last committed one with what the mempool accepted) and drops what it
+    /// wrote, so that a client can simulate one transaction after another that is not in a block yet.
     ///
     /// # Errors
     /// A [`QueryError`] with gRPC code Unknown when the transaction fails.
