@@ -31,6 +31,5 @@ mod tx;
 
 pub use chain::Chain;
 pub use config::ChainConfig;
-pub use export::Export;
 pub use modules::{Catalogue, plume_bank, plume_modules, plume_modules_with, stores};
 pub use reader::ChainReader;

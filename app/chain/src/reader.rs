@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use plume_engine::{
-    Block, BlockOutcome, CheckKind, CheckOutcome, Engine, Fatal, Info, QueryAnswer, QueryError, Reader,
+    Block, BlockOutcome, CheckKind, CheckOutcome, Engine, Fatal, Genesis, Info, QueryAnswer, QueryError, Reader,
     SimulationOutcome,
 };
 use plume_kit::{Observer, ReadCtx};
@@ -13,7 +13,7 @@ use plume_state::{StateError, StateReader, StateView};
 
 use crate::block::execute_block;
 use crate::check::{CheckState, View, check_tx};
-use crate::export::{self, Export};
+use crate::export;
 use crate::machine::Machine;
 use crate::tip::Tip;
 use crate::{query, records, simulate, tx};
@@ -103,7 +103,7 @@ impl ChainReader {
     ///
     /// # Errors
     /// A height that is not available; state that cannot be read.
-    pub fn export(&self, height: Option<Height>) -> Result<Export, Fatal> {
+    pub fn export(&self, height: Option<Height>) -> Result<Genesis, Fatal> {
         let ctx = self.state_at(height).map_err(|e| Fatal::new(e.log))?;
         export::export(&self.shared.machine, &ctx)
     }

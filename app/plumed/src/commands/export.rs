@@ -10,7 +10,7 @@ use crate::node;
 /// Writes the state as a genesis document.
 pub fn run(home: &Home, args: &ExportArgs) -> Result<()> {
     let chain = node::open(home, &node::Overrides::default())?;
-    let genesis = chain.reader().export(args.height.map(Height))?.genesis;
+    let genesis = chain.reader().export(args.height.map(Height))?;
     let doc = GenesisDoc {
         time: genesis.time,
         chain_id: genesis.chain_id,

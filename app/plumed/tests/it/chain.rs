@@ -181,6 +181,10 @@ fn coins_are_sent_read_back_proved_and_exported() {
     let bob_now = devnet.balance(&bob, None);
     let home = devnet.stop();
     let export = plumed(&home, &["export"]).json();
+    assert!(export["initial_height"].as_str().unwrap().parse::<u64>().unwrap() > last);
+    assert_eq!(export["validators"][0]["pub_key"]["type"], "tendermint/PubKeyEd25519");
+    assert_eq!(export["validators"][0]["power"], "10");
+    assert_eq!(export["consensus_params"]["block"]["max_bytes"], "4194304");
     let balances = export["app_state"]["bank"]["balances"].as_array().unwrap();
     let exported = balances.iter().find(|balance| balance["address"] == bob.as_str()).unwrap();
     assert_eq!(exported["coins"][0]["amount"], bob_now.to_string());
