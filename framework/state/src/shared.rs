@@ -141,10 +141,14 @@ impl Shared {
         for slot in &self.slots {
             let has_undo = slot.values.read().undo.front().is_some_and(|(version, _)| *version <= oldest);
             if has_undo {
+                let mut dropped = Vec::new();
                 let mut values = slot.values.write();
                 while values.undo.front().is_some_and(|(version, _)| *version <= oldest) {
-                    values.undo.pop_front();
+                    dropped.extend(values.undo.pop_front());
                 }
+                // Readers need not wait while the memory is given back.
+                drop(values);
+                drop(dropped);
             }
             if let Some(tree) = &slot.tree
                 && tree.read().can_release(oldest)

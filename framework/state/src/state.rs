@@ -466,10 +466,11 @@ fn apply_values(values: &RwLock<Values>, delta: &StoreDelta, height: u64) {
 
 /// Installs a tree's new nodes, some at a time, and makes them the new version.
 fn apply_tree(tree: &RwLock<Tree>, prepared: PreparedTree, undo: &Undo, height: u64) -> usize {
+    // Declared before the guard, so it is dropped after the lock is released.
     let mut installer = Installer::new(prepared);
     let mut guard = tree.write();
     while !guard.install(&mut installer, undo, NODES_PER_LOCK) {
         RwLockWriteGuard::bump(&mut guard);
     }
-    guard.finish(installer, height)
+    guard.finish(&mut installer, height)
 }

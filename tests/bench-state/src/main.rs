@@ -220,8 +220,8 @@ fn print(report: &Report) {
         line("written to storage, B/update", &|blocks| blocks.written_bytes);
         line("window of recent versions, MB", &|blocks| blocks.window_bytes as f64 / 1e6);
         println!(
-            "  reads meanwhile: {}, kept waiting above 1 ms: {}, longest wait {:.0} us",
-            all.reads, all.slow_reads, all.longest_wait_us
+            "  reads meanwhile: {}; kept waiting: p99.9 {:.0} us, p99.99 {:.0} us, longest {:.0} us; above 1 ms: {}",
+            all.reads, all.wait_p999_us, all.wait_p9999_us, all.longest_wait_us, all.slow_reads
         );
         println!(
             "  RAM per key after restart: {:.0} B resident, {:.0} B reported",

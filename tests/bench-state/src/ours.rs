@@ -42,6 +42,10 @@ pub(crate) struct Blocks {
     pub(crate) versions: usize,
     /// The longest time that a read of a concurrent reader was blocked, neither running nor waiting for a core.
     pub(crate) longest_wait_us: f64,
+    /// One read in a thousand waited longer.
+    pub(crate) wait_p999_us: f64,
+    /// One read in ten thousand waited longer.
+    pub(crate) wait_p9999_us: f64,
     /// Reads blocked for more than a millisecond.
     pub(crate) slow_reads: u64,
     pub(crate) reads: u64,
@@ -92,14 +96,14 @@ fn fill(state: &mut State, plan: &Plan) -> Result<()> {
 
 struct Reads {
     reads: u64,
-    slow: u64,
-    slowest: Duration,
+    /// How long each was kept waiting, ascending.
+    waits: Vec<Duration>,
     cpu: Duration,
 }
 
 /// Reads accounts and short ranges, and notes for how long a read was kept waiting.
 fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> Result<Reads> {
-    let (mut reads, mut slow, mut slowest) = (0_u64, 0_u64, Duration::ZERO);
+    let (mut reads, mut waits) = (0_u64, Vec::new());
     let mut blocked = Blocked::new()?;
     while !done.load(Ordering::Acquire) {
         let snapshot = reader.latest();
@@ -110,18 +114,18 @@ fn read_meanwhile(reader: &StateReader, plan: &Plan, done: &AtomicBool) -> Resul
             let waited = blocked.stop()?;
             anyhow::ensure!(found.is_some(), "every account has a balance");
             reads += 1;
-            slow += u64::from(waited > Duration::from_millis(1));
-            slowest = slowest.max(waited);
+            waits.push(waited);
         }
         blocked.start()?;
         let start = std::ops::Bound::Included(&[2_u8][..]);
         let range = snapshot.range(BANK, start, std::ops::Bound::Unbounded, Direction::Ascending)?;
         anyhow::ensure!(range.take(30).filter(Result::is_ok).count() == 30, "30 records");
-        slowest = slowest.max(blocked.stop()?);
+        waits.push(blocked.stop()?);
         // Leaves the cores to the blocks: what counts is waiting, not throughput.
         std::thread::sleep(Duration::from_micros(200));
     }
-    Ok(Reads { reads, slow, slowest, cpu: thread_cpu()? })
+    waits.sort_unstable();
+    Ok(Reads { reads, waits, cpu: thread_cpu()? })
 }
 
 /// Fills a new database, then commits blocks of random updates.
@@ -146,8 +150,13 @@ pub(crate) fn blocks(path: &Path, plan: &Plan, threads: Threads) -> Result<Block
         done.store(true, Ordering::Release);
         let mut blocks = measured?;
         if let Some(readers) = readers {
-            let Reads { reads, slow, slowest, cpu } = readers.join().expect("the reader does not panic")?;
-            (blocks.reads, blocks.slow_reads, blocks.longest_wait_us) = (reads, slow, slowest.as_secs_f64() * 1e6);
+            let Reads { reads, waits, cpu } = readers.join().expect("the reader does not panic")?;
+            let rank =
+                |part: usize| waits.get(waits.len() - waits.len() / part - 1).map_or(0.0, |w| w.as_secs_f64() * 1e6);
+            blocks.reads = reads;
+            blocks.slow_reads = waits.iter().filter(|wait| **wait > Duration::from_millis(1)).count() as u64;
+            (blocks.wait_p999_us, blocks.wait_p9999_us) = (rank(1000), rank(10_000));
+            blocks.longest_wait_us = waits.last().map_or(0.0, |wait| wait.as_secs_f64() * 1e6);
             blocks.total_us -= micros_per(cpu, blocks.updates);
         }
         blocks.fill_seconds = fill_seconds;
@@ -213,6 +222,8 @@ fn measure(state: &mut State, backend: &Arc<dyn Backend>, plan: &Plan) -> Result
         resident_bytes: resident_bytes()?,
         window_bytes: report.window_bytes,
         versions: report.versions,
+        wait_p999_us: 0.0,
+        wait_p9999_us: 0.0,
         longest_wait_us: 0.0,
         slow_reads: 0,
         reads: 0,

@@ -197,15 +197,13 @@ impl Tree {
     }
 
     /// Makes an installed update the tree of `version` and returns the bytes that earlier versions now hold alone.
-    pub(crate) fn finish(&mut self, installer: Installer, version: u64) -> usize {
+    ///
+    /// The installer is left for the caller to drop without the lock: giving megabytes back takes a while.
+    pub(crate) fn finish(&mut self, installer: &mut Installer, version: u64) -> usize {
         let root = installer.resolve(installer.prepared.root.node);
-        let hash = installer.prepared.root.hash;
-        let mut stale = Stale::default();
-        for segment in installer.prepared.segments {
-            stale.append(segment.stale);
-        }
+        let stale = std::mem::take(&mut installer.stale);
         let bytes = stale.ram_bytes();
-        self.versions.push_back(TreeVersion { version, root, hash, stale });
+        self.versions.push_back(TreeVersion { version, root, hash: installer.prepared.root.hash, stale });
         bytes
     }
 }
@@ -216,6 +214,8 @@ pub(crate) struct Installer {
     /// Where the new nodes of each segment went.
     places: Vec<Places>,
     segment: usize,
+    /// What all segments replaced.
+    stale: Stale,
 }
 
 #[derive(Default)]
@@ -225,7 +225,11 @@ struct Places {
 }
 
 impl Installer {
-    pub(crate) fn new(prepared: PreparedTree) -> Self {
+    pub(crate) fn new(mut prepared: PreparedTree) -> Self {
+        let mut stale = Stale::default();
+        for segment in &mut prepared.segments {
+            stale.append(std::mem::take(&mut segment.stale));
+        }
         let places = prepared
             .segments
             .iter()
@@ -235,7 +239,7 @@ impl Installer {
             })
             .collect();
         let segment = usize::from(prepared.segments.len() > 1);
-        Self { prepared, places, segment }
+        Self { prepared, places, segment, stale }
     }
 
     fn resolve(&self, node: NodeRef) -> NodeRef {
