@@ -47,6 +47,7 @@ pub enum OutputFormat {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one value in the life of the process")]
 pub enum Command {
     /// Write the configuration, keys and genesis of a new node.
     Init(InitArgs),

@@ -398,13 +398,14 @@ impl Modules {
                     merge_updates(&mut updates, given, module.name())?;
                 }
                 Some(found) => {
-                    let found = u32::try_from(found).ok().filter(|found| *found <= wanted).ok_or_else(|| {
-                        Fatal::new(format!(
+                    let known = u32::try_from(found).unwrap_or(u32::MAX);
+                    if known > wanted {
+                        return Err(Fatal::new(format!(
                             "state of module {} has version {found}, this binary knows {wanted}: use a newer binary",
                             module.name()
-                        ))
-                    })?;
-                    (found..wanted).try_for_each(|from| module.migrate(ctx, from))?;
+                        )));
+                    }
+                    (known..wanted).try_for_each(|from| module.migrate(ctx, from))?;
                 }
             }
             set_version(ctx, module)?;

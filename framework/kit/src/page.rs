@@ -38,7 +38,7 @@ impl Page {
         }
         let (limit, count_total) =
             if request.limit == 0 { (DEFAULT_LIMIT, true) } else { (request.limit, request.count_total) };
-        Ok(Self { key: request.key.to_vec(), offset: request.offset, limit, count_total, reverse: request.reverse })
+        Ok(Self { key: request.key, offset: request.offset, limit, count_total, reverse: request.reverse })
     }
 }
 
@@ -88,7 +88,7 @@ pub fn paginate<T>(
         }
     }
     let total = if page.count_total && !by_key { seen } else { 0 };
-    Ok((found, PageResponse { next_key: next_key.unwrap_or_default().into(), total }))
+    Ok((found, PageResponse { next_key: next_key.unwrap_or_default(), total }))
 }
 
 /// One page of the entries of a collection under `prefix`, all of which count (`CollectionPaginate`).
@@ -126,7 +126,7 @@ pub fn paginate_collection<T>(
             found.extend(read(key, &value)?);
         } else if seen > last_wanted {
             if response.next_key.is_empty() {
-                response.next_key = key.to_vec().into();
+                response.next_key = key.to_vec();
             }
             if by_key || !page.count_total {
                 break;

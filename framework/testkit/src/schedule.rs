@@ -46,12 +46,8 @@ impl ScheduledValidators {
 }
 
 fn parse_key(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let bytes: Option<Vec<u8>> =
-        (0..32).map(|i| text.get(2 * i..2 * i + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok())).collect();
-    bytes?.try_into().ok()
+    let mut key = [0; 32];
+    hex::decode_to_slice(text, &mut key).is_ok().then_some(key)
 }
 
 impl Module for ScheduledValidators {
