@@ -36,7 +36,7 @@ fn write_value(text: &mut String, value: &Value, indent: usize, in_list: bool) {
                 if !(in_list && position == 0) {
                     text.push_str(&"  ".repeat(indent));
                 }
-                text.push_str(name);
+                text.push_str(&scalar_text(name));
                 text.push(':');
                 write_nested(text, field, indent);
             }
@@ -75,14 +75,23 @@ fn write_nested(text: &mut String, field: &Value, indent: usize) {
     }
 }
 
+/// Text as YAML reads it back: quoted where it would mean something else bare.
+fn scalar_text(text: &str) -> String {
+    let special =
+        |c: char| matches!(c, '@' | '&' | '*' | '!' | '|' | '>' | '%' | '`' | '-' | '?' | '[' | '{' | ',' | ' ');
+    let word = matches!(text, "true" | "false" | "null" | "yes" | "no" | "~");
+    let quoted = text.is_empty()
+        || word
+        || text.starts_with(special)
+        || text.ends_with(' ')
+        || text.parse::<f64>().is_ok()
+        || text.contains(['\n', ':', '#', '"', '\'']);
+    if quoted { format!("{text:?}") } else { text.to_owned() }
+}
+
 fn scalar(value: &Value) -> String {
     match value {
-        Value::String(text)
-            if text.is_empty() || text.parse::<f64>().is_ok() || text.contains(['\n', ':', '#', '"']) =>
-        {
-            format!("{text:?}")
-        }
-        Value::String(text) => text.clone(),
+        Value::String(text) => scalar_text(text),
         Value::Object(_) => "{}".to_owned(),
         Value::Array(_) => "[]".to_owned(),
         other => other.to_string(),
@@ -95,10 +104,10 @@ mod tests {
 
     #[test]
     fn text_is_indented_and_numbers_in_strings_stay_strings() {
-        let value = serde_json::json!({"balances": [{"denom": "uplume", "amount": "5"}], "pagination": {"next_key": null}, "empty": []});
+        let value = serde_json::json!({"balances": [{"denom": "uplume", "amount": "5"}], "pagination": {"next_key": null}, "empty": [], "@type": "yes"});
         assert_eq!(
             to_text(&value),
-            "balances:\n- denom: uplume\n  amount: \"5\"\npagination:\n  next_key: null\nempty: []\n"
+            "balances:\n- denom: uplume\n  amount: \"5\"\npagination:\n  next_key: null\nempty: []\n\"@type\": \"yes\"\n"
         );
     }
 }
