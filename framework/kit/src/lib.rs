@@ -26,7 +26,7 @@ pub use genesis::{AppState, parse_app_state};
 pub use module::{Module, Response, ValidatorUpdates};
 pub use modules::{DynModule, Modules, ModulesBuilder};
 pub use msgs::{MsgDecodeError, MsgSet};
-pub use observer::{NoObserver, Observation, Observer};
+pub use observer::{Observation, Observer};
 pub use plume_engine::{Attribute, Event, Fatal, ValidatorKey, ValidatorUpdate};
 pub use proof::{ProofBatch, ProofJob, ProofSystem};
 #[doc(hidden)]

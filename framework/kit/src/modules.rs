@@ -269,11 +269,6 @@ impl Modules {
         self.by_type_url.contains_key(type_url)
     }
 
-    /// Name of the module that handles `type_url`.
-    pub fn owner(&self, type_url: &str) -> Option<&'static str> {
-        self.module_of(type_url).map(DynModule::name)
-    }
-
     fn module_of(&self, type_url: &str) -> Option<&dyn DynModule> {
         self.by_type_url.get(type_url).and_then(|index| self.modules.get(*index)).map(AsRef::as_ref)
     }

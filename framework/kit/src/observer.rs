@@ -63,11 +63,3 @@ pub trait Observer {
     /// Called at each observation, in order.
     fn observe(&self, observation: Observation<'_>);
 }
-
-/// Sees nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoObserver;
-
-impl Observer for NoObserver {
-    fn observe(&self, _: Observation<'_>) {}
-}

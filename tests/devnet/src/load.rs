@@ -42,7 +42,7 @@ impl Account {
     pub(crate) fn new(mnemonic: &str, address: &str, number: usize, prefix: &Bech32Prefix) -> Self {
         let mnemonic = Mnemonic::parse(mnemonic).expect("written by plumed");
         let key = mnemonic.derive("", &HdPath::cosmos(0, 0).expect("a path")).expect("a key");
-        let signer = Signer::from_secret(secp256k1::SecretKey::from_byte_array(*key.secret_bytes()).expect("a scalar"));
+        let signer = Signer::from(key);
         assert_eq!(signer.bech32(prefix), address, "the mnemonic is the account's");
         let sink = prefix.account(&hashed_address(b"sink", address.as_bytes()));
         Self { signer, address: address.to_owned(), sink, number: number as u64 }
