@@ -47,8 +47,8 @@ impl Home {
     }
 
     /// The part of the home that CometBFT shares.
-    pub fn comet(&self) -> plume_cometbft::home::Home {
-        plume_cometbft::home::Home::new(&self.0)
+    pub fn comet(&self) -> plume_home::home::Home {
+        plume_home::home::Home::new(&self.0)
     }
 
     /// `data/application.db`, the state.

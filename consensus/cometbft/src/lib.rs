@@ -5,12 +5,8 @@
 
 mod address;
 pub mod client;
-pub mod config;
 mod convert;
 pub mod frame;
-pub mod genesis;
-pub mod home;
-pub mod keys;
 mod rpc;
 mod server;
 mod supervisor;

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::home::{Home, HomeError};
+use plume_home::home::{Home, HomeError};
 use crate::server::{Server, ServerError, ServerOptions};
 use crate::{ListenAddress, MAX_SOCKET_PATH};
 
@@ -78,7 +78,7 @@ pub enum RunError {
     /// No executable.
     #[error(
         "the cometbft binary was not found (searched: {searched}); run scripts/setup, or `go install github.com/cometbft/cometbft/cmd/cometbft@v{version}`, or pass --cometbft PATH",
-        version = crate::config::COMETBFT_VERSION
+        version = plume_home::config::COMETBFT_VERSION
     )]
     BinaryMissing {
         /// Where it was looked for.

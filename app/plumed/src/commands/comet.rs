@@ -1,5 +1,5 @@
 use anyhow::Result;
-use plume_cometbft::keys::{sdk_json, valcons};
+use plume_home::keys::{sdk_json, valcons};
 
 use crate::cli::CometCommand;
 use crate::genesis_file::GenesisFile;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plume_client::{Backend, HdPath, Keyring, Mnemonic, Terminal, WordCount};
-use plume_cometbft::config::Config;
+use plume_home::config::Config;
 use plume_primitives::{Coins, Height};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result};
-use plume_cometbft::genesis::{GenesisDoc, GenesisValidator};
+use plume_home::genesis::{GenesisDoc, GenesisValidator};
 use plume_engine::Executor;
 use plume_primitives::Height;
 

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result, bail};
-use plume_cometbft::genesis::GenesisDoc;
+use plume_home::genesis::GenesisDoc;
 use plume_primitives::Coins;
 
 use super::keys;

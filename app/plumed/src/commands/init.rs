@@ -1,5 +1,5 @@
 use anyhow::{Result, bail};
-use plume_cometbft::config::Config;
+use plume_home::config::Config;
 use plume_primitives::Height;
 use serde_json::json;
 

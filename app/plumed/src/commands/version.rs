@@ -17,7 +17,7 @@ pub fn run(long: bool, format: OutputFormat) {
         "rust_version": env!("CARGO_PKG_RUST_VERSION"),
         "compatible_with": {
             "cosmos_sdk": "v0.50.15",
-            "cometbft": format!("v{}", plume_cometbft::config::COMETBFT_VERSION),
+            "cometbft": format!("v{}", plume_home::config::COMETBFT_VERSION),
             "ibc_go": "v8.8.0"
         }
     });

@@ -68,10 +68,10 @@ fn a_taken_port_is_named_and_waited_for() {
 
     let folder = temp();
     let home = Home::new(folder.path());
-    home.init(&crate::config::Config {
+    home.init(&plume_home::config::Config {
         rpc_laddr: laddr,
         p2p_laddr: "tcp://127.0.0.1:0".to_owned(),
-        ..crate::config::Config::default()
+        ..plume_home::config::Config::default()
     })
     .expect("writable");
     let options = SupervisorOptions { orphan_timeout: Duration::ZERO, ..SupervisorOptions::new(folder.path()) };

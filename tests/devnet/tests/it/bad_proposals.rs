@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use plume_chain::{Chain, ChainConfig};
-use plume_cometbft::home::Home;
-use plume_cometbft::keys::consensus_address;
+use plume_home::home::Home;
+use plume_home::keys::consensus_address;
 use plume_cometbft::{Stop, SupervisorOptions};
 use plume_engine::{Block, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict};
 use plume_proto::cosmos::tx::v1beta1::TxRaw;

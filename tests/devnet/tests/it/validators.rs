@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plume_chain::{Chain, ChainConfig, plume_modules};
-use plume_cometbft::home::Home;
-use plume_cometbft::keys::consensus_address;
+use plume_home::home::Home;
+use plume_home::keys::consensus_address;
 use plume_cometbft::{Stop, SupervisorOptions};
 use plume_engine::ValidatorKey;
 use plume_state::MemoryBackend;

@@ -1,0 +1,1 @@
+//! Tendermint blocks, commits, votes and validator sets: building, hashing, checking.

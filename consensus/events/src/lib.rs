@@ -1,0 +1,1 @@
+//! CometBFT's event queries and the bus that carries events to subscribers.

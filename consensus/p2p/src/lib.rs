@@ -1,0 +1,1 @@
+//! Authenticated connections between the nodes of one network.

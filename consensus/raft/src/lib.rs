@@ -1,0 +1,1 @@
+//! Consensus by Raft with Tendermint blocks and commits, in process.

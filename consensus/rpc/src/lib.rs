@@ -1,0 +1,1 @@
+//! CometBFT's RPC over any engine that has none of its own.

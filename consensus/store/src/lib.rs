@@ -1,0 +1,1 @@
+//! Blocks, results and their index on disk.

@@ -1,0 +1,1 @@
+//! Headers, commits and proofs of a Plume chain, verified without a node.
