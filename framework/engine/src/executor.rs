@@ -1,6 +1,9 @@
 use bytes::Bytes;
 
-use crate::{Block, BlockOutcome, Committed, Fatal, Genesis, InitOutcome, Proposal, Reader, Verdict};
+use crate::{
+    Block, BlockOutcome, ChunkVerdict, Committed, Fatal, Genesis, InitOutcome, Offer, Proposal, Reader,
+    RestoreProgress, SnapshotInfo, TrustedState, Verdict,
+};
 
 /// The state machine as an engine drives it: one owner, strictly in order.
 ///
@@ -64,4 +67,41 @@ pub trait Executor: Send + 'static {
 
     /// A reader of this executor's committed state.
     fn reader(&self) -> Self::Reader;
+
+    /// Judges a snapshot that a peer offers, for an executor without any committed block. After [`Offer::Accept`] the
+    /// chunks go to [`apply_chunk`](Self::apply_chunk).
+    ///
+    /// Offering the snapshot of [`restore_progress`](Self::restore_progress) with the same trusted state continues it;
+    /// another accepted one replaces it.
+    ///
+    /// # Errors
+    /// Only what the node cannot survive.
+    fn offer_snapshot(&mut self, snapshot: &SnapshotInfo, trusted: &TrustedState) -> Result<Offer, Fatal> {
+        let _ = (snapshot, trusted);
+        Ok(Offer::Abort("this state machine takes no snapshots".to_owned()))
+    }
+
+    /// Takes one chunk of the accepted snapshot, in any order and from any peer. It is verified against the trusted app
+    /// hash before anything of it is kept; what was kept is durable on return.
+    ///
+    /// # Errors
+    /// Only what the node cannot survive; never a wrong chunk.
+    fn apply_chunk(&mut self, index: u32, chunk: Bytes) -> Result<ChunkVerdict, Fatal> {
+        let _ = (index, chunk);
+        Ok(ChunkVerdict::RejectSnapshot("no snapshot was accepted".to_owned()))
+    }
+
+    /// The snapshot that is being taken over, after a restart too, with the chunks still missing. `None` when there is
+    /// none, or when it is complete.
+    fn restore_progress(&self) -> Option<RestoreProgress> {
+        None
+    }
+
+    /// Gives up the snapshot that is being taken over; the state is empty again. `init_chain` does the same.
+    ///
+    /// # Errors
+    /// Only what the node cannot survive.
+    fn discard_restore(&mut self) -> Result<(), Fatal> {
+        Ok(())
+    }
 }

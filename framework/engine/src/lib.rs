@@ -12,6 +12,7 @@ mod fatal;
 mod genesis;
 mod query;
 mod reader;
+mod snapshot;
 mod tx;
 
 pub use block::{
@@ -25,4 +26,5 @@ pub use fatal::Fatal;
 pub use genesis::{ConsensusParams, Genesis, InitOutcome, ValidatorKey};
 pub use query::{ProofOp, QueryAnswer, QueryError};
 pub use reader::{Info, Reader};
+pub use snapshot::{ChunkVerdict, Offer, RestoreProgress, SnapshotInfo, TrustedState};
 pub use tx::{CheckKind, CheckOutcome, SimulationOutcome};

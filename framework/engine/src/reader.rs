@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use plume_primitives::Height;
 
-use crate::{CheckKind, CheckOutcome, QueryAnswer, QueryError, SimulationOutcome};
+use crate::{CheckKind, CheckOutcome, QueryAnswer, QueryError, SimulationOutcome, SnapshotInfo};
 
 /// What the application says of itself when an engine connects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,4 +40,16 @@ pub trait Reader: Clone + Send + Sync + 'static {
     /// # Errors
     /// A [`QueryError`] with gRPC code Unknown when the transaction fails.
     fn simulate(&self, tx: &Bytes) -> Result<SimulationOutcome, QueryError>;
+
+    /// The state snapshots that this node can serve, newest first.
+    fn snapshots(&self) -> Vec<SnapshotInfo> {
+        Vec::new()
+    }
+
+    /// Chunk `index` of a snapshot of [`snapshots`](Self::snapshots), read from disk; `None` when there is none (any
+    /// more).
+    fn snapshot_chunk(&self, height: Height, format: u32, index: u32) -> Option<Bytes> {
+        let _ = (height, format, index);
+        None
+    }
 }
