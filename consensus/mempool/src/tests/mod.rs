@@ -1,0 +1,1 @@
+//! The mempool over a small application with sequences.
