@@ -234,5 +234,5 @@ fn mismatch(expected: &str, got: &response::Value) -> ClientError {
 
 /// Bytes that `txs` take in a block: `1 + uvarint(len) + len` each (`ComputeProtoSizeForTxs`).
 pub fn proto_size_of_txs(txs: &[Bytes]) -> u64 {
-    txs.iter().map(crate::convert::proto_size_of_tx).sum()
+    txs.iter().map(plume_block::abci::proto_size_of_tx).sum()
 }

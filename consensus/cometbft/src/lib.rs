@@ -5,7 +5,6 @@
 
 mod address;
 pub mod client;
-mod convert;
 pub mod frame;
 mod rpc;
 mod server;

@@ -17,9 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use plume_home::home::{Home, HomeError};
 use crate::server::{Server, ServerError, ServerOptions};
 use crate::{ListenAddress, MAX_SOCKET_PATH};
+use plume_home::home::{Home, HomeError};
 
 /// Name of CometBFT's executable.
 const BINARY: &str = "cometbft";

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use plume_block::abci as convert;
 use plume_engine::{CheckOutcome, QueryError, Reader};
 use plume_primitives::Height;
 use prost::Message;
@@ -13,7 +14,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::panic_text;
 use super::seat::{ConnectionId, Refusal, SeatHandle};
-use crate::convert;
 use crate::frame::{FrameError, put_frame, take_frame};
 
 /// Bytes asked of the socket at once. A frame grows by what arrives, never by what it announces.

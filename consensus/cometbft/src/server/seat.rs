@@ -5,13 +5,13 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use plume_block::abci::{self as convert, Malformed};
 use plume_engine::{Executor, Fatal, Info, Proposal, Reader, Verdict};
 use tendermint_proto::v0_38::abci::response_process_proposal::ProposalStatus;
 use tendermint_proto::v0_38::abci::{self, request, response};
 use tokio::sync::{oneshot, watch};
 
 use super::panic_text;
-use crate::convert::{self, Malformed};
 
 /// Number of a connection, in order of arrival.
 pub(super) type ConnectionId = u64;

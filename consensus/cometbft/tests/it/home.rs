@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use plume_cometbft::{RunError, SupervisorOptions, run};
 use plume_home::config::Config;
 use plume_home::home::Home;
 use plume_home::keys::{KeyPair, sdk_json};
-use plume_cometbft::{RunError, SupervisorOptions, run};
 
 use crate::chain::cometbft;
 use crate::toy::Toy;

@@ -1,5 +1,7 @@
+use plume_engine::ValidatorKey;
+use tendermint_proto::v0_38::crypto::{PublicKey, public_key};
+
 use super::*;
-use plume_primitives::Gas;
 
 fn raw_validator() -> abci::Validator {
     abci::Validator { address: Bytes::from_static(&[7; 20]), power: 12 }
@@ -199,9 +201,15 @@ fn malformed_parts_are_named() {
     let update = |sum: Option<public_key::Sum>| {
         validator_update(abci::ValidatorUpdate { pub_key: Some(PublicKey { sum }), power: 1 }).map(|_| ())
     };
-    assert_eq!(update(None), Err(Malformed::Missing("validator key")));
-    assert_eq!(update(Some(public_key::Sum::Ed25519(vec![0; 31]))), Err(Malformed::Key));
-    assert_eq!(update(Some(public_key::Sum::Secp256k1(vec![0; 32]))), Err(Malformed::Key));
+    assert_eq!(update(None), Err(Malformed::Key(InvalidKey::Missing)));
+    assert_eq!(
+        update(Some(public_key::Sum::Ed25519(vec![0; 31]))),
+        Err(Malformed::Key(InvalidKey::Length { kind: "ed25519", expected: 32, got: 31 }))
+    );
+    assert_eq!(
+        update(Some(public_key::Sum::Secp256k1(vec![0; 32]))),
+        Err(Malformed::Key(InvalidKey::Length { kind: "secp256k1", expected: 33, got: 32 }))
+    );
 }
 
 #[test]
@@ -230,7 +238,7 @@ fn outcome_keeps_every_field() {
             abci::EventAttribute { key: "l".to_owned(), value: "w".to_owned(), index: false },
         ],
     };
-    let outcome = BlockOutcome {
+    let given = BlockOutcome {
         app_hash: Bytes::from_static(&[5; 32]),
         tx_results: vec![TxResult {
             code: 5,
@@ -258,13 +266,19 @@ fn outcome_keeps_every_field() {
             codespace: "sdk".to_owned(),
         }],
         validator_updates: vec![abci::ValidatorUpdate {
-            pub_key: Some(raw_key(&ValidatorKey::Ed25519([1; 32]))),
+            pub_key: Some(key_to_raw(&ValidatorKey::Ed25519([1; 32]))),
             power: 0,
         }],
         consensus_param_updates: Some(Default::default()),
         app_hash: Bytes::from_static(&[5; 32]),
     };
-    assert_eq!(finalize_response(outcome), expected);
+    assert_eq!(finalize_response(given.clone()), expected);
+    let mut stored = given;
+    stored.tx_results[0].gas_used = Gas(i64::MAX.unsigned_abs());
+    assert_eq!(outcome(expected.clone()), Ok(stored), "only gas beyond 63 bits is not kept");
+    let mut negative = expected;
+    negative.tx_results[0].gas_wanted = -1;
+    assert_eq!(outcome(negative), Err(Malformed::Gas(-1)));
 }
 
 #[test]

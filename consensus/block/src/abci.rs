@@ -1,29 +1,41 @@
-//! Between CometBFT's protobuf messages and the engine's block types, both ways, in one place.
+//! Between CometBFT's ABCI messages and the engine's block types, both ways, in one place.
+//!
+//! Used wherever the two meet: the ABCI server, the store of results, the RPC.
 
 use bytes::Bytes;
 use plume_engine::{
     Attribute, Block, BlockOutcome, CheckKind, CheckOutcome, CommitInfo, Committed, Event, Genesis, Info, InitOutcome,
-    Misbehaviour, MisbehaviourKind, Proposal, QueryAnswer, QueryError, TxResult, Validator, ValidatorKey,
-    ValidatorUpdate, VoteFlag, VoteInfo,
+    Misbehaviour, MisbehaviourKind, Proposal, QueryAnswer, QueryError, TxResult, Validator, ValidatorUpdate, VoteFlag,
+    VoteInfo,
 };
-use plume_primitives::{Height, Timestamp};
+use plume_primitives::{Gas, Height, Timestamp};
 use tendermint_proto::google::protobuf::Timestamp as RawTimestamp;
 use tendermint_proto::v0_38::abci;
-use tendermint_proto::v0_38::crypto::{ProofOp, ProofOps, PublicKey, public_key};
+use tendermint_proto::v0_38::crypto::{ProofOp, ProofOps};
 use tendermint_proto::v0_38::types::BlockIdFlag;
 
-/// A request that CometBFT never sends: the connection's peer is something else, or broken.
+use crate::{InvalidKey, key_from_raw, key_to_raw};
+
+/// A message that CometBFT never sends or stores: its writer is something else, or broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Malformed {
+pub enum Malformed {
     /// A height below zero or, where a block is meant, zero.
     #[error("height {0} is out of range")]
     Height(i64),
     /// A time outside 0001-01-01 to 9999-12-31.
     #[error("time {seconds}.{nanos:09} is out of range")]
-    Time { seconds: i64, nanos: i32 },
+    Time {
+        /// Seconds since 1970.
+        seconds: i64,
+        /// Nanoseconds within the second.
+        nanos: i32,
+    },
     /// A validator key of an unknown kind or a wrong length.
-    #[error("validator key is neither 32 bytes of ed25519 nor 33 bytes of secp256k1")]
-    Key,
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// An amount of gas below zero.
+    #[error("gas {0} is negative")]
+    Gas(i64),
     /// A required part is absent.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -33,14 +45,18 @@ pub(crate) enum Malformed {
 }
 
 /// Bytes that one transaction takes in a block: `1 + uvarint(len) + len`.
-pub(crate) fn proto_size_of_tx(tx: &Bytes) -> u64 {
+pub fn proto_size_of_tx(tx: &Bytes) -> u64 {
     let length = tx.len() as u64; // usize has at most 64 bits
     1 + prost::encoding::encoded_len_varint(length) as u64 + length // at most 10
 }
 
 // ---- numbers and times -------------------------------------------------------------------------
 
-pub(crate) fn height(raw: i64) -> Result<Height, Malformed> {
+/// A height, 0 included.
+///
+/// # Errors
+/// [`Malformed::Height`].
+pub fn height(raw: i64) -> Result<Height, Malformed> {
     Height::try_from(raw).map_err(|_| Malformed::Height(raw))
 }
 
@@ -48,8 +64,11 @@ fn block_height(raw: i64) -> Result<Height, Malformed> {
     if raw == 0 { Err(Malformed::Height(raw)) } else { height(raw) }
 }
 
-/// An absent time is protobuf's default: the Unix epoch.
-pub(crate) fn time(raw: Option<RawTimestamp>) -> Result<Timestamp, Malformed> {
+/// A time. An absent one is protobuf's default: the Unix epoch.
+///
+/// # Errors
+/// [`Malformed::Time`].
+pub fn time(raw: Option<RawTimestamp>) -> Result<Timestamp, Malformed> {
     let raw = raw.unwrap_or(RawTimestamp { seconds: 0, nanos: 0 });
     let error = || Malformed::Time { seconds: raw.seconds, nanos: raw.nanos };
     let nanos = u32::try_from(raw.nanos).map_err(|_| error())?;
@@ -58,7 +77,11 @@ pub(crate) fn time(raw: Option<RawTimestamp>) -> Result<Timestamp, Malformed> {
 
 // ---- requests ----------------------------------------------------------------------------------
 
-pub(crate) fn genesis(request: abci::RequestInitChain) -> Result<Genesis, Malformed> {
+/// InitChain.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn genesis(request: abci::RequestInitChain) -> Result<Genesis, Malformed> {
     Ok(Genesis {
         chain_id: request.chain_id,
         time: time(request.time)?,
@@ -70,7 +93,11 @@ pub(crate) fn genesis(request: abci::RequestInitChain) -> Result<Genesis, Malfor
     })
 }
 
-pub(crate) fn prepared(request: abci::RequestPrepareProposal) -> Result<Proposal, Malformed> {
+/// PrepareProposal.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn prepared(request: abci::RequestPrepareProposal) -> Result<Proposal, Malformed> {
     let last_commit = request.local_last_commit.unwrap_or_default();
     let votes = last_commit
         .votes
@@ -91,7 +118,11 @@ pub(crate) fn prepared(request: abci::RequestPrepareProposal) -> Result<Proposal
     })
 }
 
-pub(crate) fn proposed(request: abci::RequestProcessProposal) -> Result<Proposal, Malformed> {
+/// ProcessProposal.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn proposed(request: abci::RequestProcessProposal) -> Result<Proposal, Malformed> {
     Ok(Proposal {
         hash: request.hash,
         height: block_height(request.height)?,
@@ -105,7 +136,11 @@ pub(crate) fn proposed(request: abci::RequestProcessProposal) -> Result<Proposal
     })
 }
 
-pub(crate) fn decided(request: abci::RequestFinalizeBlock) -> Result<Block, Malformed> {
+/// FinalizeBlock.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn decided(request: abci::RequestFinalizeBlock) -> Result<Block, Malformed> {
     Ok(Block {
         hash: request.hash,
         height: block_height(request.height)?,
@@ -118,8 +153,8 @@ pub(crate) fn decided(request: abci::RequestFinalizeBlock) -> Result<Block, Malf
     })
 }
 
-/// Types that this version does not know are checked like new transactions.
-pub(crate) fn check_kind(raw: i32) -> CheckKind {
+/// Kind of CheckTx. Types that this version does not know are checked like new transactions.
+pub fn check_kind(raw: i32) -> CheckKind {
     match abci::CheckTxType::try_from(raw) {
         Ok(abci::CheckTxType::Recheck) => CheckKind::Recheck,
         Ok(abci::CheckTxType::New) | Err(_) => CheckKind::New,
@@ -166,17 +201,18 @@ fn misbehaviour(raw: abci::Misbehavior) -> Result<Misbehaviour, Malformed> {
     })
 }
 
-pub(crate) fn validator_update(raw: abci::ValidatorUpdate) -> Result<ValidatorUpdate, Malformed> {
-    let key = match raw.pub_key.and_then(|key| key.sum).ok_or(Malformed::Missing("validator key"))? {
-        public_key::Sum::Ed25519(key) => ValidatorKey::Ed25519(key.try_into().map_err(|_| Malformed::Key)?),
-        public_key::Sum::Secp256k1(key) => ValidatorKey::Secp256k1(key.try_into().map_err(|_| Malformed::Key)?),
-    };
-    Ok(ValidatorUpdate { key, power: raw.power })
+/// A change of a validator.
+///
+/// # Errors
+/// [`Malformed::Key`].
+pub fn validator_update(raw: abci::ValidatorUpdate) -> Result<ValidatorUpdate, Malformed> {
+    Ok(ValidatorUpdate { key: key_from_raw(raw.pub_key.as_ref())?, power: raw.power })
 }
 
 // ---- responses ---------------------------------------------------------------------------------
 
-pub(crate) fn info_response(info: Info) -> abci::ResponseInfo {
+/// Answer to Info.
+pub fn info_response(info: Info) -> abci::ResponseInfo {
     abci::ResponseInfo {
         data: info.data,
         version: info.version,
@@ -186,7 +222,8 @@ pub(crate) fn info_response(info: Info) -> abci::ResponseInfo {
     }
 }
 
-pub(crate) fn init_response(outcome: InitOutcome) -> abci::ResponseInitChain {
+/// Answer to InitChain.
+pub fn init_response(outcome: InitOutcome) -> abci::ResponseInitChain {
     abci::ResponseInitChain {
         consensus_params: outcome.consensus_params,
         validators: outcome.validators.into_iter().map(raw_validator_update).collect(),
@@ -194,7 +231,8 @@ pub(crate) fn init_response(outcome: InitOutcome) -> abci::ResponseInitChain {
     }
 }
 
-pub(crate) fn check_response(outcome: CheckOutcome) -> abci::ResponseCheckTx {
+/// Answer to CheckTx.
+pub fn check_response(outcome: CheckOutcome) -> abci::ResponseCheckTx {
     abci::ResponseCheckTx {
         code: outcome.code,
         log: outcome.log,
@@ -205,7 +243,8 @@ pub(crate) fn check_response(outcome: CheckOutcome) -> abci::ResponseCheckTx {
     }
 }
 
-pub(crate) fn query_response(answer: QueryAnswer) -> abci::ResponseQuery {
+/// Answer to a query that succeeded.
+pub fn query_response(answer: QueryAnswer) -> abci::ResponseQuery {
     let ops = answer
         .proof
         .into_iter()
@@ -220,7 +259,8 @@ pub(crate) fn query_response(answer: QueryAnswer) -> abci::ResponseQuery {
     }
 }
 
-pub(crate) fn query_refusal(error: QueryError, latest: Height) -> abci::ResponseQuery {
+/// Answer to a query that failed; `latest` is the height that it carries.
+pub fn query_refusal(error: QueryError, latest: Height) -> abci::ResponseQuery {
     abci::ResponseQuery {
         code: error.code,
         log: error.log,
@@ -230,7 +270,8 @@ pub(crate) fn query_refusal(error: QueryError, latest: Height) -> abci::Response
     }
 }
 
-pub(crate) fn finalize_response(outcome: BlockOutcome) -> abci::ResponseFinalizeBlock {
+/// Answer to FinalizeBlock: also the form in which results are stored.
+pub fn finalize_response(outcome: BlockOutcome) -> abci::ResponseFinalizeBlock {
     abci::ResponseFinalizeBlock {
         events: outcome.events.into_iter().map(raw_event).collect(),
         tx_results: outcome.tx_results.into_iter().map(raw_tx_result).collect(),
@@ -240,11 +281,13 @@ pub(crate) fn finalize_response(outcome: BlockOutcome) -> abci::ResponseFinalize
     }
 }
 
-pub(crate) fn commit_response(committed: &Committed) -> abci::ResponseCommit {
+/// Answer to Commit.
+pub fn commit_response(committed: &Committed) -> abci::ResponseCommit {
     abci::ResponseCommit { retain_height: committed.retain_height.to_i64() }
 }
 
-fn raw_event(event: Event) -> abci::Event {
+/// An event as a message.
+pub fn raw_event(event: Event) -> abci::Event {
     let attributes = event
         .attributes
         .into_iter()
@@ -253,7 +296,8 @@ fn raw_event(event: Event) -> abci::Event {
     abci::Event { r#type: event.kind, attributes }
 }
 
-fn raw_tx_result(result: TxResult) -> abci::ExecTxResult {
+/// The result of a transaction as a message. Gas above 2^63 - 1 is written as that.
+pub fn raw_tx_result(result: TxResult) -> abci::ExecTxResult {
     abci::ExecTxResult {
         code: result.code,
         data: result.data,
@@ -266,16 +310,52 @@ fn raw_tx_result(result: TxResult) -> abci::ExecTxResult {
     }
 }
 
-pub(crate) fn raw_validator_update(update: ValidatorUpdate) -> abci::ValidatorUpdate {
-    abci::ValidatorUpdate { pub_key: Some(raw_key(&update.key)), power: update.power }
+/// A change of a validator as a message.
+pub fn raw_validator_update(update: ValidatorUpdate) -> abci::ValidatorUpdate {
+    abci::ValidatorUpdate { pub_key: Some(key_to_raw(&update.key)), power: update.power }
 }
 
-pub(crate) fn raw_key(key: &ValidatorKey) -> PublicKey {
-    let sum = match key {
-        ValidatorKey::Ed25519(bytes) => public_key::Sum::Ed25519(bytes.to_vec()),
-        ValidatorKey::Secp256k1(bytes) => public_key::Sum::Secp256k1(bytes.to_vec()),
-    };
-    PublicKey { sum: Some(sum) }
+// ---- stored results ----------------------------------------------------------------------------
+
+/// Reads what [`finalize_response`] wrote.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn outcome(response: abci::ResponseFinalizeBlock) -> Result<BlockOutcome, Malformed> {
+    Ok(BlockOutcome {
+        app_hash: response.app_hash,
+        tx_results: response.tx_results.into_iter().map(tx_result).collect::<Result<_, _>>()?,
+        events: response.events.into_iter().map(event).collect(),
+        validator_updates: response.validator_updates.into_iter().map(validator_update).collect::<Result<_, _>>()?,
+        consensus_params: response.consensus_param_updates,
+    })
+}
+
+/// The result of a transaction. `info`, which nobody fills, is dropped.
+///
+/// # Errors
+/// [`Malformed::Gas`].
+pub fn tx_result(raw: abci::ExecTxResult) -> Result<TxResult, Malformed> {
+    let gas = |amount: i64| u64::try_from(amount).map(Gas).map_err(|_| Malformed::Gas(amount));
+    Ok(TxResult {
+        code: raw.code,
+        codespace: raw.codespace,
+        data: raw.data,
+        log: raw.log,
+        gas_wanted: gas(raw.gas_wanted)?,
+        gas_used: gas(raw.gas_used)?,
+        events: raw.events.into_iter().map(event).collect(),
+    })
+}
+
+/// An event.
+pub fn event(raw: abci::Event) -> Event {
+    let attributes = raw
+        .attributes
+        .into_iter()
+        .map(|abci::EventAttribute { key, value, index }| Attribute { key, value, index })
+        .collect();
+    Event { kind: raw.r#type, attributes }
 }
 
 #[cfg(test)]
