@@ -1,5 +1,6 @@
 //! What the state asks of a durable backend, and the backend that keeps everything in memory.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -109,6 +110,53 @@ pub trait Backend: Send + Sync + 'static {
     /// [`StateError::Fatal`] on a write failure.
     fn prune(&self, keep_from: u64) -> Result<(), StateError>;
 
+    /// The state that is being taken over, with the parts kept so far; `None` when there is none. Read at open and after a
+    /// failure; a crash loses no part that was acknowledged.
+    ///
+    /// # Errors
+    /// [`StateError::Fatal`] on a read failure.
+    fn restoring(&self) -> Result<Option<Restoring>, StateError> {
+        Ok(None)
+    }
+
+    /// Begins to take over a state of `parts` parts into an empty database, in place of one that was begun before. Durable on
+    /// return. Until [`restore_finish`](Self::restore_finish) the database is empty to all other methods, and a block that
+    /// comes to [`persist`](Self::persist) discards what was kept.
+    ///
+    /// # Errors
+    /// [`StateError::Fatal`] when the database has a block, on a write failure, or when the backend cannot do this.
+    fn restore_begin(&self, description: &[u8], stores: &[Store], parts: u32) -> Result<(), StateError> {
+        let _ = (description, stores, parts);
+        Err(StateError::backend("this backend takes over no state"))
+    }
+
+    /// Keeps a part: its records and the mark that it is there, in one atomic step that is durable on return.
+    ///
+    /// # Errors
+    /// [`StateError::Fatal`] when nothing was begun, on a write failure.
+    fn restore_part(&self, part: RestorePart) -> Result<(), StateError> {
+        let _ = part;
+        Err(StateError::backend("this backend takes over no state"))
+    }
+
+    /// Makes the parts the state after `block.height`, in one atomic step that is durable on return. `block` lists all stores
+    /// and carries the records of local ones; its `previous_height` is 0. History begins with it.
+    ///
+    /// # Errors
+    /// [`StateError::Fatal`] when parts are missing, on a write failure.
+    fn restore_finish(&self, block: CommittedBlock) -> Result<(), StateError> {
+        let _ = block;
+        Err(StateError::backend("this backend takes over no state"))
+    }
+
+    /// Forgets what was begun; the database is empty again. Durable on return; a crash leaves all or nothing of it.
+    ///
+    /// # Errors
+    /// [`StateError::Fatal`] on a write failure.
+    fn restore_discard(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+
     /// Stores a checkpoint, replacing an older one once it is durable. A failed or interrupted write leaves the older one.
     ///
     /// The chunks are opaque: the backend returns them unchanged, in order, guarded by a checksum. Called from a background
@@ -135,6 +183,26 @@ pub struct Durable {
     pub app_hash: [u8; 32],
     /// The names of the persisted stores that exist at that height, with `true` for committed and `false` for local ones.
     pub stores: Vec<(String, bool)>,
+}
+
+/// A state that is being taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restoring {
+    /// As given to [`Backend::restore_begin`].
+    pub description: Bytes,
+    /// The parts that are kept.
+    pub parts: BTreeSet<u32>,
+}
+
+/// A part of a state that is being taken over.
+#[derive(Clone, Debug)]
+pub struct RestorePart {
+    /// Its number, below the number of parts.
+    pub index: u32,
+    /// The store that the records belong to.
+    pub store: Store,
+    /// The records, ascending by key. No other part holds one of these keys.
+    pub records: Vec<Record>,
 }
 
 /// A committed block on its way to disk.

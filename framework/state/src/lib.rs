@@ -42,6 +42,14 @@ mod state;
 mod store;
 #[cfg_attr(
     not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        reason = "positions in a chunk and levels of a tree, bounded where they are read"
+    )
+)]
+mod transfer;
+#[cfg_attr(
+    not(test),
     expect(clippy::arithmetic_side_effects, reason = "indices of arenas, bounded where they are made")
 )]
 mod tree;
@@ -53,7 +61,7 @@ mod undo;
 )]
 mod values;
 
-pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, StoredCheckpoint};
+pub use backend::{Backend, Checkpoint, ChunkIter, CommittedBlock, Durable, RestorePart, Restoring, StoredCheckpoint};
 pub use changes::{ChangeSet, Write};
 pub use commitment::{APP_PROOF_OP, ProofOp, STORE_PROOF_OP, StateProof, app_proof_spec, store_proof_spec};
 pub use derive::{Derivation, DeriveFn, DerivedSink};
@@ -66,6 +74,11 @@ pub use reader::{RamReport, StateReader, StoreRam};
 pub use snapshot::Snapshot;
 pub use state::{PrepareStats, Prepared, State, StateConfig, StateOptions};
 pub use store::{SENTINEL_KEY, SENTINEL_VALUE, Store, StoreKind};
+pub use transfer::{
+    Chunk, InvalidChunk, InvalidManifest, MAX_MANIFEST_BYTES, MAX_SNAPSHOT_CHUNK_BYTES, MAX_SNAPSHOT_CHUNKS, Manifest,
+    PinnedVersion, Restore, RestoreRefused, SNAPSHOT_CHUNK_BYTES, SNAPSHOT_FORMAT, StateExport, StoreManifest,
+    verify_chunk,
+};
 pub use undo::{Change, StoreDelta};
 
 /// The longest key, in bytes.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::backend::{Backend, Checkpoint, CommittedBlock, Durable, StoredCheckpoint};
+use crate::backend::{Backend, Checkpoint, CommittedBlock, Durable, RestorePart, Restoring, StoredCheckpoint};
 use crate::kv::interval_is_empty;
 use crate::{Direction, Record, StateError, StateFault, Store};
 
@@ -23,6 +23,14 @@ struct Contents {
     blocks: Vec<CommittedBlock>,
     start: Option<u64>,
     checkpoint: Option<Image>,
+    restore: Option<Restored>,
+}
+
+/// Parts of a state that is being taken over.
+struct Restored {
+    progress: Restoring,
+    wanted: u32,
+    records: BTreeMap<&'static str, BTreeMap<Vec<u8>, Bytes>>,
 }
 
 #[derive(Clone)]
@@ -55,6 +63,25 @@ impl Contents {
             app_hash: block.app_hash,
             stores: block.stores.iter().map(|store| (store.name().to_owned(), store.is_committed())).collect(),
         }
+    }
+
+    /// Makes a block's changes.
+    fn apply(&mut self, block: CommittedBlock) {
+        for delta in &block.deltas {
+            let records = self.live.entry(delta.store().name()).or_default();
+            for change in delta.iter() {
+                match change.new {
+                    Some(new) => records.insert(change.key.to_vec(), Bytes::copy_from_slice(new)),
+                    None => records.remove(change.key),
+                };
+            }
+        }
+        self.start.get_or_insert(block.height);
+        self.blocks.push(block);
+    }
+
+    fn restore(&mut self) -> Result<&mut Restored, StateError> {
+        self.restore.as_mut().ok_or_else(|| StateError::backend("no state is being taken over"))
     }
 
     /// The records of a store after block `height`.
@@ -90,17 +117,8 @@ impl Backend for MemoryBackend {
                 block.height, block.previous_height
             ))));
         }
-        for delta in &block.deltas {
-            let records = contents.live.entry(delta.store().name()).or_default();
-            for change in delta.iter() {
-                match change.new {
-                    Some(new) => records.insert(change.key.to_vec(), Bytes::copy_from_slice(new)),
-                    None => records.remove(change.key),
-                };
-            }
-        }
-        contents.start.get_or_insert(block.height);
-        contents.blocks.push(block);
+        contents.restore = None;
+        contents.apply(block);
         Ok(())
     }
 
@@ -210,6 +228,48 @@ impl Backend for MemoryBackend {
             // The block at `start` stays for its meta data; its old values are of no more use.
             contents.blocks.retain(|block| block.height >= start);
         }
+        Ok(())
+    }
+
+    fn restoring(&self) -> Result<Option<Restoring>, StateError> {
+        Ok(self.0.lock().restore.as_ref().map(|restore| restore.progress.clone()))
+    }
+
+    fn restore_begin(&self, description: &[u8], _: &[Store], parts: u32) -> Result<(), StateError> {
+        let contents = &mut *self.0.lock();
+        if !contents.blocks.is_empty() {
+            return Err(StateError::backend("a state can be taken over only into an empty database"));
+        }
+        let progress = Restoring { description: Bytes::copy_from_slice(description), parts: BTreeSet::new() };
+        contents.restore = Some(Restored { progress, wanted: parts, records: BTreeMap::new() });
+        Ok(())
+    }
+
+    fn restore_part(&self, part: RestorePart) -> Result<(), StateError> {
+        let contents = &mut *self.0.lock();
+        let restore = contents.restore()?;
+        let records = restore.records.entry(part.store.name()).or_default();
+        // Copies: slices of a chunk would keep the whole chunk.
+        let copied = part.records.iter().map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
+        records.extend(copied);
+        restore.progress.parts.insert(part.index);
+        Ok(())
+    }
+
+    fn restore_finish(&self, block: CommittedBlock) -> Result<(), StateError> {
+        let contents = &mut *self.0.lock();
+        let restore = contents.restore()?;
+        if restore.progress.parts.len() != restore.wanted as usize {
+            return Err(StateError::backend("parts of the state that is being taken over are missing"));
+        }
+        contents.live = std::mem::take(&mut restore.records);
+        contents.restore = None;
+        contents.apply(block);
+        Ok(())
+    }
+
+    fn restore_discard(&self) -> Result<(), StateError> {
+        self.0.lock().restore = None;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::shared::Shared;
-use crate::{Snapshot, StateError, StateProof, Store};
+use crate::{PinnedVersion, Snapshot, StateError, StateProof, Store};
 
 /// Answers reads and proofs at every recent height, from any thread, while blocks are being committed.
 #[derive(Clone)]
@@ -61,6 +61,14 @@ impl StateReader {
     /// * [`StateError::Fatal`]: the store is not registered.
     pub fn prove(&self, store: Store, key: &[u8], height: u64) -> Result<StateProof, StateError> {
         self.shared.prove(store, key, height)
+    }
+
+    /// Keeps a recent version in RAM, so that a snapshot of it can be written while blocks go on.
+    ///
+    /// # Errors
+    /// [`StateError::Unavailable`] when the height is not in the window of recent versions.
+    pub fn pin(&self, height: u64) -> Result<PinnedVersion, StateError> {
+        PinnedVersion::new(&self.shared, height)
     }
 
     /// Writes a tree checkpoint of the last committed block to the backend, from which the next start is faster, and returns its

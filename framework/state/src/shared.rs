@@ -1,10 +1,10 @@
 //! What the writer and all readers share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::backend::Backend;
 use crate::commitment::{self, ProofOp, StateProof};
@@ -21,7 +21,41 @@ pub(crate) struct Shared {
     versions: RwLock<VecDeque<Version>>,
     latest: AtomicU64,
     oldest: AtomicU64,
+    /// Versions that the writer is asked to keep, with how many ask for each.
+    pins: Mutex<BTreeMap<u64, usize>>,
     pub(crate) backend: Arc<dyn Backend>,
+}
+
+/// Asks the writer to keep a version while this exists. The writer may refuse (a window far above its bounds), so whoever
+/// reads the version still asks [`Shared::is_retained`].
+pub(crate) struct Pin {
+    shared: Arc<Shared>,
+    version: u64,
+}
+
+impl Pin {
+    pub(crate) fn new(shared: &Arc<Shared>, version: u64) -> Result<Self, StateError> {
+        *shared.pins.lock().entry(version).or_default() += 1;
+        let pin = Self { shared: shared.clone(), version };
+        // Before the first block there is no version: genesis belongs to the first one.
+        if version > 0 && shared.is_retained(version) { Ok(pin) } else { Err(shared.unavailable(version)) }
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut pins = self.shared.pins.lock();
+        if let Some(count) = pins.get_mut(&self.version) {
+            *count -= 1;
+            if *count == 0 {
+                pins.remove(&self.version);
+            }
+        }
+    }
 }
 
 /// One store.
@@ -51,6 +85,7 @@ impl Shared {
             latest: AtomicU64::new(first.version),
             oldest: AtomicU64::new(first.version),
             versions: RwLock::new(VecDeque::from([first])),
+            pins: Mutex::default(),
             backend,
         }
     }
@@ -92,6 +127,11 @@ impl Shared {
     pub(crate) fn require_history(&self, store: Store, version: u64) -> Result<(), StateError> {
         let reaches = self.backend.history_start().is_some_and(|start| start <= version) && version < self.oldest();
         if reaches && store.kind() != StoreKind::Derived { Ok(()) } else { Err(self.unavailable(version)) }
+    }
+
+    /// Whether someone asks for the oldest version to stay.
+    pub(crate) fn oldest_is_pinned(&self) -> bool {
+        self.pins.lock().first_key_value().is_some_and(|(version, _)| *version <= self.oldest())
     }
 
     /// A retained version.

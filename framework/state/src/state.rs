@@ -121,6 +121,8 @@ const KEYS_PER_LOCK: usize = 128;
 const NODES_PER_LOCK: usize = 1024;
 /// Versions kept per version with changes allowed, when most have none.
 const EMPTY_VERSIONS: u64 = 100;
+/// How far beyond its bounds the window may grow for the sake of a pinned version.
+const PINNED_TIMES: usize = 4;
 /// Writes looked up and hashed by one task.
 const WRITES_PER_TASK: usize = 512;
 
@@ -358,14 +360,19 @@ impl State {
         // usize has at most 64 bits.
         let (least, most) = (self.options.min_versions.max(1) as u64, self.options.max_versions.max(1));
         while versions > least
-            && (self.window_bytes > self.options.window_bytes
-                || self.changed_versions > most
-                || versions > most as u64 * EMPTY_VERSIONS)
+            && (self.exceeds(1) || versions > most as u64 * EMPTY_VERSIONS)
             && self.shared.oldest() < durable
+            && (!self.shared.oldest_is_pinned() || self.exceeds(PINNED_TIMES))
         {
             self.drop_oldest();
             versions -= 1;
         }
+    }
+
+    /// Whether the window is larger than `times` its bounds.
+    fn exceeds(&self, times: usize) -> bool {
+        self.window_bytes > self.options.window_bytes.saturating_mul(times)
+            || self.changed_versions > self.options.max_versions.max(1).saturating_mul(times)
     }
 
     fn drop_oldest(&mut self) {

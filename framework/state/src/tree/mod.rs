@@ -33,6 +33,16 @@ pub(crate) struct Tree {
     versions: VecDeque<TreeVersion>,
 }
 
+/// A node as a walk over the tree sees it.
+pub(crate) enum Node<'a> {
+    /// Nothing.
+    Empty,
+    /// One record, with its key.
+    Leaf(&'a [u8]),
+    /// Two children, of which one may be empty.
+    Inner(NodeRef, NodeRef),
+}
+
 struct TreeVersion {
     version: u64,
     root: NodeRef,
@@ -103,7 +113,20 @@ impl Tree {
         self.versions.back().map_or((NodeRef::EMPTY, EMPTY_HASH), |entry| (entry.root, entry.hash))
     }
 
-    fn node_hash(&self, node: NodeRef) -> Hash {
+    /// What a node of a retained version is.
+    pub(crate) fn node(&self, node: NodeRef) -> Node<'_> {
+        if node.is_empty() {
+            Node::Empty
+        } else if node.is_leaf() {
+            Node::Leaf(self.keys.get(self.leaves.get(node.index()).key))
+        } else {
+            let inner = self.inners.get(node.index());
+            Node::Inner(inner.left, inner.right)
+        }
+    }
+
+    /// The hash of a node of a retained version.
+    pub(crate) fn node_hash(&self, node: NodeRef) -> Hash {
         if node == NodeRef::EMPTY {
             EMPTY_HASH
         } else if node.is_leaf() {

@@ -6,4 +6,5 @@ mod commitment;
 mod history;
 mod lifecycle;
 mod sharing;
+mod transfer;
 mod world;
