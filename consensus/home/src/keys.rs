@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_consensus::SigningKey;
+use ed25519_consensus::{Signature, SigningKey, VerificationKey};
 use plume_engine::ValidatorKey;
 use plume_primitives::{Address, Bech32Prefix};
 use ripemd::Ripemd160;
@@ -120,6 +120,19 @@ impl KeyPair {
     /// The p2p identity: lower-case hex of the address.
     pub fn node_id(&self) -> String {
         hex::encode(consensus_address(&self.public()))
+    }
+
+    /// Ed25519 signature (RFC 8032) of these bytes; the same key and bytes give the same signature.
+    ///
+    /// # Security
+    /// Checks nothing: whatever consensus signs goes through [`crate::sign_state::SignState`].
+    pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+        SigningKey::from(self.seed).sign(bytes).to_bytes()
+    }
+
+    /// Whether this is a signature of the pair's key over these bytes (ZIP-215 rules, as consensus engines use).
+    pub fn verify(&self, bytes: &[u8], signature: &[u8; 64]) -> bool {
+        VerificationKey::try_from(self.public).is_ok_and(|key| key.verify(&Signature::from(*signature), bytes).is_ok())
     }
 
     /// CometBFT's private form: seed, then public key.

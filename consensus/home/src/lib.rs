@@ -5,3 +5,4 @@ pub mod config;
 pub mod genesis;
 pub mod home;
 pub mod keys;
+pub mod sign_state;

@@ -42,6 +42,7 @@ pub fn open(disk: &dyn Disk, dir: &Path) -> Result<(Vec<Segment>, Recovery), Wal
         }
     }
     let mut segments: Vec<Segment> = Vec::with_capacity(sequences.len());
+    let mut void = Vec::new();
     for &sequence in &sequences {
         let path = dir.join(segment::name(sequence));
         let last = sequences.last() == Some(&sequence);
@@ -59,9 +60,7 @@ pub fn open(disk: &dyn Disk, dir: &Path) -> Result<(Vec<Segment>, Recovery), Wal
             }
         };
         if header.starts_anew {
-            for void in segments.drain(..) {
-                remove(disk, dir, void.path, &mut recovery)?;
-            }
+            void.extend(segments.drain(..).map(|segment| segment.path));
         } else if segments.last().is_some_and(|before| before.end() != header.first) {
             return Err(WalError::Corrupt { path, offset: 0, reason: "does not continue the segment before" });
         }
@@ -79,6 +78,10 @@ pub fn open(disk: &dyn Disk, dir: &Path) -> Result<(Vec<Segment>, Recovery), Wal
         }
         let file = disk.open(&path).map_err(|source| WalError::io("opening", &path, source))?;
         segments.push(Segment { sequence, path, file, header, offsets, len: end as u64 });
+    }
+    // Only now: a reset whose sync failed may have left a segment that the next crash would have taken.
+    for path in void {
+        remove(disk, dir, path, &mut recovery)?;
     }
     recovery.records = segments.iter().map(|segment| segment.offsets.len() as u64).sum();
     Ok((segments, recovery))

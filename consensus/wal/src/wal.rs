@@ -347,6 +347,8 @@ impl Wal {
     pub fn reset(&self, next_index: u64) -> Result<(), WalError> {
         let mut writer = self.writer();
         self.usable()?;
+        // Recovery takes damage in any segment but the last for rot, also in those that a crash leaves behind here.
+        self.sync_active(&mut writer)?;
         let fresh = self.create_segment(Header::new(next_index, true))?;
         let old = std::mem::replace(&mut *self.segments_mut(), vec![fresh]);
         writer.durable_end = next_index;
