@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::LightCommand;
+
 /// The Plume node: an institutional Cosmos chain in one binary.
 #[derive(Debug, Parser)]
 #[command(
@@ -69,6 +71,9 @@ pub enum Command {
     Query(QueryCommand),
     /// Show where a node stands.
     Status(NodeArgs),
+    /// Verify headers and values as a light client does, without trusting the node.
+    #[command(subcommand)]
+    Light(LightCommand),
     /// Commands of the consensus engine's own files.
     #[command(subcommand, visible_alias = "tendermint")]
     Comet(CometCommand),

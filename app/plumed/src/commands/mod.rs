@@ -6,6 +6,7 @@ mod export;
 mod genesis;
 mod init;
 mod keys;
+mod light;
 mod query;
 mod start;
 mod status;
@@ -15,6 +16,8 @@ mod version;
 use std::process::ExitCode;
 
 use anyhow::Result;
+
+pub use light::LightCommand;
 
 use crate::cli::{Cli, Command};
 use crate::home::Home;
@@ -34,6 +37,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Tx(command) => tx::run(&home, command)?,
         Command::Query(command) => query::run(&home, command)?,
         Command::Status(args) => status::run(&home, &args)?,
+        Command::Light(command) => return light::run(&home, &command),
         Command::Comet(command) => comet::run(&home, &command)?,
         Command::Export(args) => export::run(&home, &args)?,
         Command::Version { long, output } => version::run(long, output),
