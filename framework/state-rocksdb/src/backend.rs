@@ -15,7 +15,8 @@ use bytes::Bytes;
 use crossbeam_channel::Sender;
 use parking_lot::{Condvar, Mutex, RwLock};
 use plume_state::{
-    Backend, Checkpoint, CommittedBlock, Direction, Durable, Record, StateError, Store, StoredCheckpoint,
+    Backend, Checkpoint, CommittedBlock, Direction, Durable, Record, RestorePart, Restoring, StateError, Store,
+    StoredCheckpoint,
 };
 use rocksdb::{Cache, DB};
 
@@ -27,6 +28,7 @@ use crate::{
     keys::StoreId,
     open::{self, TREE_DIR},
     records::BlockRecord,
+    restore::{Marks, Step},
     writer::{self, Command},
 };
 
@@ -53,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) durable_height: AtomicU64,
     pub(crate) journal_removed: AtomicU64,
     pub(crate) progress: Mutex<Progress>,
+    /// A state that is being taken over; only the writer changes it.
+    pub(crate) restoring: Mutex<Option<Marks>>,
     /// Signalled when `progress` has moved.
     pub(crate) moved: Condvar,
     /// Held while checkpoint files are written, listed or removed.
@@ -103,6 +107,7 @@ impl RocksBackend {
             durable_height: AtomicU64::new(height),
             journal_removed: AtomicU64::new(facts.journal_removed),
             progress: Mutex::new(Progress { accepted_height: height, floor: facts.floor, ..Progress::default() }),
+            restoring: Mutex::new(facts.restoring),
             moved: Condvar::new(),
             checkpoints: Mutex::new(()),
             _lock: opened.lock,
@@ -356,6 +361,27 @@ impl Backend for RocksBackend {
 
     fn prune(&self, keep_from: u64) -> Result<(), StateError> {
         self.send(Command::Prune(keep_from))
+    }
+
+    fn restoring(&self) -> Result<Option<Restoring>, StateError> {
+        Ok(self.shared.restoring.lock().as_ref().map(Marks::progress))
+    }
+
+    fn restore_begin(&self, description: &[u8], stores: &[Store], parts: u32) -> Result<(), StateError> {
+        let (description, stores) = (Bytes::copy_from_slice(description), stores.to_vec());
+        self.ask(|reply| Command::Restore(Step::Begin { description, stores, parts }, reply))
+    }
+
+    fn restore_part(&self, part: RestorePart) -> Result<(), StateError> {
+        self.ask(|reply| Command::Restore(Step::Part(part), reply))
+    }
+
+    fn restore_finish(&self, block: CommittedBlock) -> Result<(), StateError> {
+        self.ask(|reply| Command::Restore(Step::Finish(block), reply))
+    }
+
+    fn restore_discard(&self) -> Result<(), StateError> {
+        self.ask(|reply| Command::Restore(Step::Discard, reply))
     }
 
     fn write_checkpoint(&self, checkpoint: Checkpoint<'_>) -> Result<(), StateError> {

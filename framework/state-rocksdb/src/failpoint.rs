@@ -3,7 +3,7 @@
 //! Compiled to nothing without the feature `failpoints`, which only tests switch on.
 
 /// Every failpoint, in the order in which a block meets them.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 19] = [
     OPEN_CREATED,
     PERSIST_QUEUED,
     WRITER_RECEIVED,
@@ -19,6 +19,10 @@ pub const ALL: [&str; 15] = [
     PRUNE_DONE,
     ROLLBACK_BEFORE_WRITE,
     ROLLBACK_WRITTEN,
+    RESTORE_WRITTEN,
+    RESTORE_PART_KEPT,
+    RESTORE_DISCARDING,
+    RESTORE_DISCARDED,
 ];
 
 /// RocksDB exists, the identity record does not.
@@ -51,6 +55,15 @@ pub const PRUNE_DONE: &str = "prune/done";
 pub const ROLLBACK_BEFORE_WRITE: &str = "rollback/before-write";
 /// A rollback is in RocksDB's memory, not on disk.
 pub const ROLLBACK_WRITTEN: &str = "rollback/written";
+
+/// The table file of a step of a restore (its beginning, a part, its end) is complete and not part of the database.
+pub const RESTORE_WRITTEN: &str = "restore/written";
+/// A part of a restore is on disk; nobody has been told.
+pub const RESTORE_PART_KEPT: &str = "restore/part-kept";
+/// Parts of a restore are about to be discarded.
+pub const RESTORE_DISCARDING: &str = "restore/discarding";
+/// They are gone in RocksDB's memory, not on disk.
+pub const RESTORE_DISCARDED: &str = "restore/discarded";
 
 #[cfg(feature = "failpoints")]
 mod armed {

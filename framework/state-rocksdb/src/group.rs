@@ -1,6 +1,6 @@
 //! A group of blocks on its way to disk: one table file, all or nothing.
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 use plume_state::{Change, CommittedBlock, StateError, StoreDelta};
 use rocksdb::{IngestExternalFileOptions, SstFileWriter};
@@ -24,6 +24,8 @@ pub(crate) struct Group {
     pub(crate) floor: Option<u64>,
     /// A new end of the removed part of the journal.
     pub(crate) journal_removed: Option<u64>,
+    /// The blocks make a state that was taken over whole: its marks go.
+    pub(crate) ends_restore: bool,
 }
 
 impl Group {
@@ -57,6 +59,10 @@ pub(crate) fn write(shared: &Shared, group: &Group, history_bytes: u64) -> Resul
     if let Some(removed) = group.journal_removed {
         table.put(keys::META_JOURNAL, removed.to_be_bytes()).map_err(disk)?;
     }
+    if group.ends_restore {
+        table.delete(keys::META_RESTORE).map_err(disk)?;
+        table.delete(keys::META_RESTORED).map_err(disk)?;
+    }
     put_current(&mut table, &stores)?;
     failpoint::hit(failpoint::WRITER_WRITING);
     let bytes_by_block = put_history(&mut table, &stores, group)?;
@@ -64,12 +70,17 @@ pub(crate) fn write(shared: &Shared, group: &Group, history_bytes: u64) -> Resul
     put_journal(&mut table, shared, group)?;
     table.finish().map_err(disk)?; // synced
     failpoint::hit(failpoint::WRITER_WRITTEN);
+    ingest(shared, &path)?;
+    Ok(history_bytes)
+}
+
+/// Makes a finished table file part of the database, durably.
+pub(crate) fn ingest(shared: &Shared, path: &Path) -> Result<(), StateError> {
     let mut options = IngestExternalFileOptions::default();
     options.set_move_files(true);
     // Syncs the file in its new place and the folder, then the manifest.
-    shared.db.ingest_external_file_opts(&options, vec![&path]).map_err(disk)?;
-    remove_unfinished(shared).map_err(|error| StateError::backend(error.to_string()))?; // the old name
-    Ok(history_bytes)
+    shared.db.ingest_external_file_opts(&options, vec![path]).map_err(disk)?;
+    remove_unfinished(shared).map_err(|error| StateError::backend(error.to_string())) // the old name
 }
 
 /// Removes the table file that a crash has left.

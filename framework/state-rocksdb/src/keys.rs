@@ -1,7 +1,7 @@
 //! Keys inside RocksDB: one column family, one tag byte per kind of record.
 //!
 //! ```text
-//! 00 name                                  metadata (identity, head, floor)
+//! 00 name                                  metadata (identity, head, floor, journal, restore)
 //! 01 store(u16 BE) key                     current value
 //! 02 store(u16 BE) escaped(key) height(BE) value that `key` had before block `height`
 //! 03 height(BE)                            record of a block
@@ -35,6 +35,11 @@ pub(crate) const META_FLOOR: &[u8] = &[META, b'f', b'l', b'o', b'o', b'r'];
 
 /// Key of the height up to which the journal has been removed.
 pub(crate) const META_JOURNAL: &[u8] = &[META, b'j', b'o', b'u', b'r', b'n', b'a', b'l'];
+
+/// Key of the description of a state that is being taken over; absent once it is whole.
+pub(crate) const META_RESTORE: &[u8] = &[META, b'r', b'e', b's', b't', b'o', b'r', b'e'];
+/// Key of the parts of that state that are there: their number (u32 BE), then one bit for each, lowest first.
+pub(crate) const META_RESTORED: &[u8] = &[META, b'r', b'e', b's', b't', b'o', b'r', b'e', b'd'];
 
 /// Number of a store inside this database, given once and never reused.
 pub(crate) type StoreId = u16;

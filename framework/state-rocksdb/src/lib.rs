@@ -21,6 +21,7 @@ mod keys;
 mod open;
 mod reads;
 mod records;
+mod restore;
 mod rollback;
 mod writer;
 

@@ -16,6 +16,7 @@ use crate::{
     identity::{self, Identity, Unreadable},
     keys,
     records::{BlockRecord, decode_height},
+    restore::Marks,
 };
 
 /// Folder of RocksDB inside the database's folder.
@@ -44,6 +45,8 @@ pub(crate) struct Facts {
     pub(crate) floor: Option<u64>,
     /// Height up to which the journal has been removed.
     pub(crate) journal_removed: u64,
+    /// A state that is being taken over.
+    pub(crate) restoring: Option<Marks>,
 }
 
 /// Opens or creates the database in the folder `path`.
@@ -201,7 +204,15 @@ fn read_facts(path: &Path, db: &DB) -> Result<Option<Facts>, OpenError> {
         return Err(corrupt("only one of the head and floor records exists".to_owned()));
     }
     let journal_removed = height(keys::META_JOURNAL, "journal")?.unwrap_or(0);
-    Ok(Some(Facts { identity, head, floor, journal_removed }))
+    let restoring = match (get(keys::META_RESTORE)?, get(keys::META_RESTORED)?) {
+        (None, None) => None,
+        (Some(description), Some(marks)) if head.is_none() => {
+            let marks = Marks::decode(description.into(), &marks);
+            Some(marks.ok_or_else(|| corrupt("the record of restored parts is malformed".to_owned()))?)
+        }
+        _ => return Err(corrupt("the records of a restore do not fit together".to_owned())),
+    };
+    Ok(Some(Facts { identity, head, floor, journal_removed, restoring }))
 }
 
 fn check_owner(path: &Path, config: &Config, identity: &Identity) -> Result<(), OpenError> {
@@ -230,7 +241,7 @@ fn create(path: &Path, config: &Config, db: &DB) -> Result<Facts, OpenError> {
     sync_dir(path)
         .and_then(|()| parent.map_or(Ok(()), sync_dir))
         .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-    Ok(Facts { identity, head: None, floor: None, journal_removed: 0 })
+    Ok(Facts { identity, head: None, floor: None, journal_removed: 0, restoring: None })
 }
 
 /// Makes everything written so far durable: RocksDB syncs the new table file, then its manifest.

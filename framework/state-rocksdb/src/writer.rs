@@ -21,6 +21,7 @@ use crate::{
     group::{self, Group},
     keys,
     records::BlockRecord,
+    restore::{self, Step},
     rollback,
 };
 
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Compact(Reply),
     /// Return to the state after a block.
     Rollback(u64, Reply),
+    /// A step of taking a state over.
+    Restore(Step, Reply),
 }
 
 /// Table files that no compaction has touched, above which the writer waits.
@@ -138,7 +141,11 @@ impl Writer {
         self.shared.progress.lock().failure = Some(failure.clone());
         self.shared.moved.notify_all();
         for command in commands.try_iter() {
-            if let Command::Flush(reply) | Command::Compact(reply) | Command::Rollback(_, reply) = command {
+            if let Command::Flush(reply)
+            | Command::Compact(reply)
+            | Command::Rollback(_, reply)
+            | Command::Restore(_, reply) = command
+            {
                 let _ = reply.send(Err(failure.clone()));
             }
         }
@@ -160,6 +167,15 @@ impl Writer {
                 let _ = reply.send(result.clone());
                 result
             }
+            Command::Restore(step, reply) => {
+                if let Err(refused) = self.require_restore_step(&step) {
+                    let _ = reply.send(Err(refused));
+                    return Ok(());
+                }
+                let result = self.restore(step);
+                let _ = reply.send(result.clone());
+                result
+            }
             Command::Rollback(height, reply) => {
                 let result = self.rollback(height);
                 let _ = reply.send(result.clone());
@@ -174,6 +190,8 @@ impl Writer {
     fn take_block(&mut self, block: CommittedBlock, bytes: u64) -> Result<(), StateError> {
         failpoint::hit(failpoint::WRITER_RECEIVED);
         if self.head.is_none() {
+            // The chain begins with its blocks after all.
+            restore::discard(&self.shared)?;
             self.shared.progress.lock().floor = Some(block.height);
             self.group.floor = Some(block.height);
         }
@@ -308,6 +326,41 @@ impl Writer {
         }
         compact(&self.shared);
         Ok(())
+    }
+
+    /// Refuses a step that comes at the wrong time; nothing is done then.
+    fn require_restore_step(&self, step: &Step) -> Result<(), StateError> {
+        match step {
+            Step::Discard => Ok(()),
+            _ if self.head.is_some() => {
+                Err(StateError::backend("a state can be taken over only into an empty database"))
+            }
+            Step::Begin { .. } => Ok(()),
+            Step::Part(part) => restore::require_part(&self.shared, part),
+            Step::Finish(_) => restore::require_whole(&self.shared),
+        }
+    }
+
+    /// A step of taking a state over.
+    fn restore(&mut self, step: Step) -> Result<(), StateError> {
+        match step {
+            Step::Begin { description, stores, parts } => restore::begin(&self.shared, description, &stores, parts),
+            Step::Part(part) => restore::part(&self.shared, &part).and_then(|()| self.wait_for_compactions()),
+            Step::Discard => restore::discard(&self.shared),
+            Step::Finish(block) => {
+                let height = block.height;
+                {
+                    let mut progress = self.shared.progress.lock();
+                    progress.accepted_height = height;
+                    progress.floor = Some(height);
+                }
+                self.head = Some(height);
+                self.group = Group { blocks: vec![block], floor: Some(height), ends_restore: true, ..Group::default() };
+                self.flush()?;
+                *self.shared.restoring.lock() = None;
+                Ok(())
+            }
+        }
     }
 
     fn rollback(&mut self, height: u64) -> Result<(), StateError> {

@@ -8,6 +8,7 @@ mod durability;
 mod history;
 mod pruning;
 mod refusal;
+mod restore;
 mod rollback;
 mod state;
 mod support;
