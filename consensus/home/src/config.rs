@@ -1,6 +1,16 @@
-//! `config.toml` of CometBFT 0.38, written whole, with values tuned for Plume.
+//! `config.toml` of CometBFT 0.38: written whole, with values tuned for Plume ([`Config`]), and read ([`Settings`]).
+
+mod address;
+mod duration;
+pub mod sections;
+mod settings;
+mod value;
 
 use core::fmt::Write as _;
+
+pub use address::{AddressError, ListenAddress, NodeId, PeerAddress};
+pub use duration::{format_duration, parse_duration};
+pub use settings::{Settings, SettingsError, Warning};
 
 /// CometBFT release that the written file belongs to.
 pub const COMETBFT_VERSION: &str = "0.38.25";
@@ -268,6 +278,12 @@ fn mempool() -> Vec<Key> {
         raw("max_batch_bytes", 0, ""),
         raw("experimental_max_gossip_connections_to_persistent_peers", 0, ""),
         raw("experimental_max_gossip_connections_to_non_persistent_peers", 0, ""),
+        text(
+            "ttl-duration",
+            "10m0s",
+            "How long a transaction may wait for its block, 0s for ever. The Raft engine reads it, CometBFT 0.38 not.",
+        ),
+        raw("ttl-num-blocks", 0, "For how many blocks it may wait, 0 for any number; read likewise."),
     ]
 }
 

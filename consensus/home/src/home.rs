@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use plume_engine::ValidatorKey;
 
-use crate::config::{Addresses, Config};
+use crate::config::{Addresses, Config, Settings, SettingsError, Warning};
 use crate::genesis::{GenesisDoc, GenesisError};
 use crate::keys::KeyPair;
 
@@ -32,6 +32,14 @@ pub enum HomeError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A setting that is refused.
+    #[error("{path}: {source}")]
+    Settings {
+        /// Which file.
+        path: PathBuf,
+        /// Which setting, and why.
+        source: SettingsError,
     },
     /// A genesis document that is refused.
     #[error("{path}: {source}")]
@@ -137,6 +145,32 @@ impl Home {
         let path = self.config_file();
         let text = String::from_utf8_lossy(&read(&path)?).into_owned();
         Addresses::from_toml(&text).map_err(|reason| HomeError::Contents { path, reason })
+    }
+
+    /// `config.toml` with the arguments of `start` on top (`--p2p.laddr`, `tcp://..`), and what was ignored in it.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`], [`HomeError::Settings`].
+    pub fn settings<S: AsRef<str>>(&self, arguments: &[S]) -> Result<(Settings, Vec<Warning>), HomeError> {
+        let path = self.config_file();
+        let text = String::from_utf8_lossy(&read(&path)?).into_owned();
+        Settings::read(&text, arguments).map_err(|source| HomeError::Settings { path, source })
+    }
+
+    /// The validator's key pair.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn validator_key_pair(&self) -> Result<KeyPair, HomeError> {
+        self.key(self.validator_key_file())
+    }
+
+    /// The node's key pair.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn node_key_pair(&self) -> Result<KeyPair, HomeError> {
+        self.key(self.node_key_file())
     }
 
     /// The p2p identity, what `comet show-node-id` prints.

@@ -68,12 +68,12 @@ pub trait Disk: Debug + Send + Sync {
 }
 
 /// An open file.
+#[allow(clippy::len_without_is_empty, reason = "an empty file is nothing special")]
 pub trait DiskFile: Debug + Send + Sync {
     /// Length in bytes.
     ///
     /// # Errors
     /// The file system's refusal.
-    #[allow(clippy::len_without_is_empty, reason = "an empty file is nothing special")]
     fn len(&self) -> io::Result<u64>;
 
     /// Writes all bytes behind the last one. After an error some of them may be in the file.

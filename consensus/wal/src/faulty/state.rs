@@ -135,9 +135,9 @@ impl State {
         if !self.dirs.contains(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let (now, later) = self.pending.drain(..).partition(|change| change.folder() == Some(dir));
+        let (now, later): (Vec<_>, Vec<_>) = self.pending.drain(..).partition(|change| change.folder() == Some(dir));
         self.pending = later;
-        for change in <Vec<NameChange>>::from(now) {
+        for change in now {
             change.apply(&mut self.durable);
         }
         Ok(())
