@@ -62,14 +62,13 @@ impl<R: Reader> Arrival<R> {
         let mut state = shared.state.lock();
         let (outcome, fresh) = loop {
             self.wait_for_turn(&shared, &mut state)?;
-            let epoch = state.turns.epoch;
+            let began = state.turns.now();
             state.turns.leave(self.ticket);
             state.turns.start(self.lanes);
             let outcome = MutexGuard::unlocked(&mut state, || shared.ask(&self.tx, CheckKind::New));
             state.turns.finish(self.lanes);
-            let fresh = state.turns.epoch == epoch;
-            if outcome.code == 0 || fresh {
-                break (outcome, fresh);
+            if outcome.code == 0 || state.turns.is_final(began) {
+                break (outcome, state.turns.is_fresh(began));
             }
             // Refused, but a commit began meanwhile: perhaps only since its predecessors have to be checked first.
             state.turns.requeue(self.ticket, self.lanes, self.wake.clone());

@@ -48,14 +48,22 @@ pub struct Options {
     pub clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Whose sequences a transaction uses. Checks of different signers run at the same time.
     pub signers: fn(&[u8]) -> Signers<'_>,
+    /// How long a commit may wait for checks that run when it begins. A check that takes longer goes on beside the
+    /// commit; see the README.
+    pub commit_patience: Duration,
     /// Told the bytes of each transaction that enters, for a histogram. It must not call the mempool.
     pub on_enter: Option<Arc<dyn Fn(usize) + Send + Sync>>,
 }
 
 impl Default for Options {
-    /// The monotonic clock, transactions of the Cosmos SDK, nobody told.
+    /// The monotonic clock, transactions of the Cosmos SDK, a patience of 20 ms, nobody told.
     fn default() -> Self {
         let start = Instant::now();
-        Self { clock: Arc::new(move || start.elapsed()), signers: cosmos_signers, on_enter: None }
+        Self {
+            clock: Arc::new(move || start.elapsed()),
+            signers: cosmos_signers,
+            commit_patience: Duration::from_millis(20),
+            on_enter: None,
+        }
     }
 }

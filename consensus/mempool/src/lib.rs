@@ -11,9 +11,6 @@ mod shared;
 mod signers;
 mod turns;
 
-#[cfg(test)]
-mod tests;
-
 pub use arrival::Arrival;
 pub use config::{MempoolConfig, Options};
 pub use error::MempoolError;

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -111,18 +112,21 @@ impl<R: Reader> Mempool<R> {
         state.pool.live(now).take_while(fits).map(|entry| entry.tx.clone()).collect()
     }
 
-    /// Lets no check begin until the returned guard is dropped; those that run go on. Take it before
-    /// `Executor::commit` and keep it until [`Self::update`] has returned.
+    /// Lets no check begin until the returned guard is dropped, and waits for those that run, but no longer than
+    /// [`Options::commit_patience`]. Take it right before `Executor::commit` and keep it until [`Self::update`] has
+    /// returned.
     ///
     /// The application's check state starts anew within `commit`: a transaction that is checked after it and before
     /// its predecessors would be refused.
     #[must_use = "checks go on as soon as it is dropped"]
     pub fn hold(&self) -> Hold<R> {
-        let mut state = self.shared().state.lock();
-        let state = &mut *state;
-        state.turns.holds += 1;
-        state.turns.new_epoch(&mut state.pool);
-        Hold { shared: self.shared().clone() }
+        let shared = self.shared();
+        let deadline = Instant::now() + shared.options.commit_patience;
+        let mut state = shared.state.lock();
+        state.turns.hold();
+        while !state.turns.is_idle() && !shared.idle.wait_until(&mut state, deadline).timed_out() {}
+        state.turns.doubt();
+        Hold { shared: shared.clone() }
     }
 
     /// Takes out the transactions of the block at `height` and those that have waited too long, and starts checking
@@ -137,7 +141,7 @@ impl<R: Reader> Mempool<R> {
         let mut state = self.shared().state.lock();
         let state = &mut *state;
         state.pool.commit(height.get(), &block, now);
-        state.turns.new_epoch(&mut state.pool);
+        state.turns.new_block(&mut state.pool);
         state.wake(self.shared());
         if state.pool.len() > 0 {
             self.shared().present.notify_waiters();
@@ -253,7 +257,7 @@ pub struct Hold<R: Reader> {
 impl<R: Reader> Drop for Hold<R> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
-        state.turns.holds -= 1;
+        state.turns.release();
         state.wake(&self.shared);
     }
 }

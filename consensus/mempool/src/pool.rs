@@ -320,18 +320,19 @@ impl Pool {
         self.first_stale_in(Lanes::ALL).is_some()
     }
 
-    /// Notes the outcome of checking `number` again.
-    pub fn rechecked(&mut self, number: u64, valid: bool) {
-        let Some(entry) = self.entries.get(&number) else { return };
-        let (lanes, hash) = (entry.lanes, entry.hash);
-        if valid {
-            self.mark_fresh(number, lanes);
-            return;
+    /// The application has accepted a transaction again.
+    pub fn stays(&mut self, number: u64) {
+        if let Some(entry) = self.entries.get(&number) {
+            self.mark_fresh(number, entry.lanes);
         }
-        self.remove(number);
+    }
+
+    /// The application has refused a transaction that it had accepted before.
+    pub fn evict(&mut self, number: u64) {
+        let Some(entry) = self.remove(number) else { return };
         self.evicted += 1;
         if !self.config.keep_invalid_txs_in_cache {
-            self.cache.remove(&hash);
+            self.cache.remove(&entry.hash);
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Shared<R> {
     pub state: Mutex<State>,
     /// Wakes the rechecking thread.
     pub stale: Condvar,
+    /// Wakes a commit that waits for running checks.
+    pub idle: Condvar,
     /// Told when a transaction enters, and after each block if there is one.
     pub present: Notify,
     /// The newest number given.
@@ -36,6 +38,9 @@ impl State {
     pub fn wake<R>(&self, shared: &Shared<R>) {
         self.turns.wake();
         shared.stale.notify_all();
+        if self.turns.is_idle() {
+            shared.idle.notify_all();
+        }
     }
 
     pub fn is_valid(&self, outcome: &CheckOutcome) -> bool {
@@ -51,6 +56,7 @@ impl<R: Reader> Shared<R> {
             seed: RandomState::new(),
             state: Mutex::new(State { pool: Pool::new(config, height), turns: Turns::new() }),
             stale: Condvar::new(),
+            idle: Condvar::new(),
             present: Notify::new(),
             newest: watch::Sender::new(0),
         }
@@ -68,18 +74,17 @@ impl<R: Reader> Shared<R> {
     /// Checks a waiting transaction again. Its lanes must be free.
     pub fn recheck(&self, state: &mut MutexGuard<'_, State>, number: u64, lanes: Lanes) {
         let Some(tx) = state.pool.tx(number) else { return };
-        let epoch = state.turns.epoch;
+        let began = state.turns.now();
         state.turns.start(lanes);
         let outcome = MutexGuard::unlocked(state, || self.ask(&tx, CheckKind::Recheck));
         state.turns.finish(lanes);
         state.pool.count_recheck();
-        // Interrupted by a commit, it was checked on the old state, or on the new one before its predecessors.
-        if state.turns.epoch == epoch {
-            let valid = state.is_valid(&outcome);
-            if !valid {
-                tracing::debug!(code = outcome.code, log = outcome.log, "a waiting transaction is no longer valid");
-            }
-            state.pool.rechecked(number, valid);
+        let valid = state.is_valid(&outcome);
+        if valid && state.turns.is_fresh(began) {
+            state.pool.stays(number);
+        } else if !valid && state.turns.is_final(began) {
+            tracing::debug!(code = outcome.code, log = outcome.log, "a waiting transaction is no longer valid");
+            state.pool.evict(number);
         }
         state.wake(self);
     }

@@ -11,11 +11,9 @@ use crate::signers::Lanes;
 /// At most one check runs in each lane. New transactions take their turn in the order of their arrival, after what
 /// is stale in their lanes; a transaction in several lanes waits for all of them.
 pub(crate) struct Turns {
-    /// Counts the moments at which the application's check state may have started anew. The outcome of a check that
-    /// one of them interrupts is not final.
-    pub epoch: u64,
+    now: Moment,
     /// Reasons for which nothing starts.
-    pub holds: u32,
+    holds: u32,
     pub closed: bool,
     /// Where the search for stale transactions goes on.
     pub scan: u64,
@@ -27,6 +25,16 @@ pub(crate) struct Turns {
 struct Waiting {
     lanes: Lanes,
     wake: Arc<Condvar>,
+}
+
+/// When a check began.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    /// Counts the blocks: an acceptance from before one has to be repeated.
+    blocks: u64,
+    /// Counts the blocks and the beginnings of their commits: the application's check state starts anew somewhere in
+    /// a commit, so a refusal from then may be due to predecessors that were still to be checked again.
+    doubts: u64,
 }
 
 /// What the thread of a waiting transaction does next.
@@ -43,14 +51,49 @@ pub(crate) enum Turn {
 
 impl Turns {
     pub fn new() -> Self {
-        Self { epoch: 0, holds: 0, closed: false, scan: 0, running: Lanes::NONE, next: 0, waiting: BTreeMap::new() }
+        let now = Moment { blocks: 0, doubts: 0 };
+        Self { now, holds: 0, closed: false, scan: 0, running: Lanes::NONE, next: 0, waiting: BTreeMap::new() }
     }
 
-    /// The application's check state starts anew, or may have.
-    pub fn new_epoch(&mut self, pool: &mut Pool) {
-        self.epoch += 1;
+    /// A commit comes: nothing starts until [`Self::release`].
+    pub fn hold(&mut self) {
+        self.holds += 1;
+    }
+
+    /// Nothing runs.
+    pub fn is_idle(&self) -> bool {
+        self.running == Lanes::NONE
+    }
+
+    /// A commit begins: refusals by checks that still run are not the last word.
+    pub fn doubt(&mut self) {
+        self.now.doubts += 1;
+    }
+
+    pub fn release(&mut self) {
+        self.holds -= 1;
+    }
+
+    /// The application's check state has started anew.
+    pub fn new_block(&mut self, pool: &mut Pool) {
+        self.now.blocks += 1;
+        self.now.doubts += 1;
         self.scan = 0;
         pool.mark_all_stale();
+    }
+
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Whether an acceptance by a check that began then still counts.
+    pub fn is_fresh(&self, began: Moment) -> bool {
+        self.now.blocks == began.blocks
+    }
+
+    /// Whether a refusal by a check that began then is the last word.
+    pub fn is_final(&self, began: Moment) -> bool {
+        self.now.doubts == began.doubts
     }
 
     /// A place in the queue.

@@ -1,1 +1,0 @@
-//! The mempool over a small application with sequences.
