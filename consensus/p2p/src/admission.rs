@@ -6,7 +6,7 @@ use crate::PeerId;
 /// every connected peer when the policy is replaced ([`Peers::set_admission`](crate::Peers::set_admission)).
 /// Closures `Fn(&PeerId) -> bool` are policies.
 pub trait Admission: Send + Sync + 'static {
-    /// Whether `id` is let in. Must not block.
+    /// Whether `id` is let in. Must not block, and must not call [`Peers`](crate::Peers).
     fn admits(&self, id: &PeerId) -> bool;
 }
 

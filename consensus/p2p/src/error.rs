@@ -69,6 +69,38 @@ pub enum CloseCode {
     Requested = 10,
 }
 
+impl PeerDownReason {
+    pub(crate) fn local(code: CloseCode, text: impl Into<String>) -> Self {
+        Self::Local { code, text: text.into() }
+    }
+
+    /// What a close frame of the peer says. A code of a later version counts as [`CloseCode::Requested`].
+    pub(crate) fn remote(code: u8, text: &str) -> Self {
+        let code = CloseCode::from_u8(code).unwrap_or(CloseCode::Requested);
+        Self::Remote { code, text: text.chars().filter(|c| !c.is_control()).collect() }
+    }
+
+    /// The code, when one side gave one.
+    pub fn code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Local { code, .. } | Self::Remote { code, .. } => Some(*code),
+            Self::Lost(_) => None,
+        }
+    }
+}
+
+impl From<crate::Violation> for PeerDownReason {
+    fn from(violation: crate::Violation) -> Self {
+        Self::local(CloseCode::Violation, violation.to_string())
+    }
+}
+
+impl From<std::io::Error> for PeerDownReason {
+    fn from(error: std::io::Error) -> Self {
+        Self::Lost(error.to_string())
+    }
+}
+
 impl CloseCode {
     /// The code with this number.
     pub fn from_u8(code: u8) -> Option<Self> {
@@ -88,11 +120,28 @@ impl CloseCode {
     }
 }
 
-/// Why a connection ended.
+impl core::fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Shutdown => "shutting down",
+            Self::NotAdmitted => "not admitted",
+            Self::WrongChain => "another chain",
+            Self::WrongVersion => "another protocol version",
+            Self::Duplicate => "connected already",
+            Self::Full => "no room",
+            Self::Violation => "protocol violation",
+            Self::Banned => "banned",
+            Self::Timeout => "timeout",
+            Self::Requested => "requested",
+        })
+    }
+}
+
+/// Why a connection ended, or did not come up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerDownReason {
     /// This side ended it.
-    #[error("closed here: {code:?}: {text}")]
+    #[error("closed here: {code}: {text}")]
     Local {
         /// The kind of reason.
         code: CloseCode,
@@ -100,7 +149,7 @@ pub enum PeerDownReason {
         text: String,
     },
     /// The peer ended it.
-    #[error("closed by the peer: {code:?}: {text}")]
+    #[error("closed by the peer: {code}: {text}")]
     Remote {
         /// The kind of reason.
         code: CloseCode,

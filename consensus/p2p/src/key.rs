@@ -29,6 +29,12 @@ impl NodeKey {
         PeerId::of_key(&self.public)
     }
 
+    /// A key that claims to be `public` without knowing its seed.
+    #[cfg(test)]
+    pub(crate) fn forged(seed: [u8; 32], public: [u8; 32]) -> Self {
+        Self { seed, public }
+    }
+
     /// PKCS#8 (RFC 8410): fixed prefix, then the seed.
     pub(crate) fn pkcs8(&self) -> Vec<u8> {
         const PREFIX: [u8; 16] =

@@ -43,7 +43,8 @@ pub trait Listener: Send + 'static {
     fn local_addr(&self) -> String;
 }
 
-/// TCP of the operating system, without Nagle's delay.
+/// TCP of the operating system, without Nagle's delay and, on Linux, with little that the kernel has taken but not
+/// sent, so that an urgent message does not wait behind a full socket buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TcpNetwork;
 
@@ -51,7 +52,7 @@ pub struct TcpNetwork;
 impl Network for TcpNetwork {
     async fn dial(&self, addr: &str) -> io::Result<BoxStream> {
         let stream = TcpStream::connect(addr).await?;
-        stream.set_nodelay(true)?;
+        tune(&stream)?;
         Ok(Box::new(stream))
     }
 
@@ -60,6 +61,17 @@ impl Network for TcpNetwork {
         let address = listener.local_addr()?.to_string();
         Ok(Box::new(Tcp { listener, address }))
     }
+}
+
+/// Unsent bytes (in the kernel) above which a socket takes no more.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
+    Ok(())
 }
 
 struct Tcp {
@@ -71,7 +83,7 @@ struct Tcp {
 impl Listener for Tcp {
     async fn accept(&mut self) -> io::Result<(BoxStream, String)> {
         let (stream, remote) = self.listener.accept().await?;
-        stream.set_nodelay(true)?;
+        tune(&stream)?;
         Ok((Box::new(stream), remote.to_string()))
     }
 

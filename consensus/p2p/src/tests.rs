@@ -1,0 +1,9 @@
+//! Whole nodes on a network in memory, in paused time; hostile peers speak the protocol by hand.
+
+mod auth;
+mod garbage;
+mod hostile;
+mod lifecycle;
+mod messages;
+mod support;
+mod tcp;
