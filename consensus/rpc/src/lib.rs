@@ -1,1 +1,20 @@
 //! CometBFT's RPC over any engine that has none of its own.
+//!
+//! `README.md` is the specification.
+
+mod answer;
+mod core;
+mod environment;
+mod json;
+mod methods;
+mod node;
+mod render;
+mod request;
+mod server;
+mod settings;
+
+pub use environment::Environment;
+pub use node::{NodeInfo, NodeView, PeerInfo, RoundView, Step, Traffic};
+pub use request::{parse_request, parse_uri_params};
+pub use server::{Server, StartError};
+pub use settings::RpcSettings;
