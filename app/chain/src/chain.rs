@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plume_engine::{
-    Block, BlockId, BlockOutcome, Committed, ConsensusParams, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict,
+    Block, BlockId, BlockOutcome, ChunkVerdict, Committed, ConsensusParams, Executor, Fatal, Genesis, InitOutcome,
+    Offer, Proposal, RestoreProgress, SnapshotInfo, TrustedState, Verdict,
 };
 use plume_primitives::{Address, Height, Timestamp};
 use plume_state::{Backend, ChangeSet, State, StateConfig, StateError, StateView, Store};
@@ -14,6 +15,7 @@ use crate::machine::{Machine, Rules};
 use crate::modules::{Catalogue, plume_modules};
 use crate::reader::{ChainReader, Shared};
 use crate::records;
+use crate::snapshots::{Restoring, SnapshotFolder, SnapshotWriter};
 use crate::tip::Tip;
 use crate::tx::{Prepared, prepare_all};
 use crate::{ChainConfig, consensus, proposal};
@@ -35,6 +37,9 @@ pub struct Chain {
     ahead: BTreeMap<BlockId, (BlockOutcome, Decided)>,
     /// The block that was finalized last and is not committed yet.
     decided: Option<Decided>,
+    /// The snapshot that is being taken over.
+    restoring: Option<Restoring>,
+    snapshots: SnapshotWriter,
 }
 
 /// An executed block, ready to be committed.
@@ -64,15 +69,35 @@ impl Chain {
     /// As [`Chain::open`].
     pub fn open_with(config: ChainConfig, backend: Arc<dyn Backend>, catalogue: Catalogue) -> Result<Self, Fatal> {
         let machine = catalogue.build(config)?;
-        let stores = StateConfig {
-            stores: machine.modules.stores().to_vec(),
-            derivations: machine.modules.derivations(),
-            options: machine.config.state.clone(),
-        };
-        let state = State::open(stores, backend).map_err(fatal)?;
+        let state = State::open(state_config(&machine), backend).map_err(fatal)?;
         let tip = Arc::new(committed_tip(&state)?);
-        let shared = Arc::new(Shared::new(machine, state.reader(), tip));
-        Ok(Self { shared, state, genesis: None, judged: BTreeMap::new(), ahead: BTreeMap::new(), decided: None })
+        let settings = machine.config.snapshots.clone();
+        let folder = match settings.folder.clone() {
+            None => None,
+            Some(path) => {
+                let failed = |e| Fatal::new(format!("snapshot folder {}: {e}", path.display()));
+                Some(Arc::new(SnapshotFolder::open(path.clone()).map_err(failed)?))
+            }
+        };
+        let restoring = match tip.height {
+            Height::ZERO => Restoring::resume(state.backend(), machine.modules.stores())?,
+            _ => None,
+        };
+        let mut chain = Self {
+            snapshots: SnapshotWriter::new(folder.clone(), settings),
+            shared: Arc::new(Shared::new(machine, state.reader(), folder, tip)),
+            state,
+            genesis: None,
+            judged: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            decided: None,
+            restoring,
+        };
+        // The process ended after the last chunk and before the end.
+        if chain.restoring.as_ref().is_some_and(Restoring::is_whole) {
+            chain.complete_restore()?;
+        }
+        Ok(chain)
     }
 
     fn machine(&self) -> &Machine {
@@ -154,6 +179,24 @@ impl Chain {
         ChangeSet::from_writes(writes)
     }
 
+    /// Makes the snapshot, whole by now, the state of this chain.
+    fn complete_restore(&mut self) -> Result<(), Fatal> {
+        let Some(restoring) = self.restoring.take() else { return Ok(()) };
+        restoring.finish(Arc::new(self.state.latest()))?;
+        self.reopen()?;
+        tracing::info!(height = self.state.height(), "state taken over from a snapshot");
+        Ok(())
+    }
+
+    /// Loads what the backend holds and shows it to all readers.
+    fn reopen(&mut self) -> Result<(), Fatal> {
+        self.state = State::open(state_config(self.machine()), self.state.backend().clone()).map_err(fatal)?;
+        let tip = committed_tip(&self.state)?;
+        self.shared.replace_state(self.state.reader());
+        self.publish(tip, None);
+        Ok(())
+    }
+
     fn forget_proposals(&mut self) {
         self.judged.clear();
         self.ahead.clear();
@@ -174,6 +217,7 @@ impl Executor for Chain {
             return Err(Fatal::new(format!("genesis came to a chain that is at height {height}")));
         }
         self.discard_uncommitted();
+        self.discard_restore()?;
         let empty = committed_tip(&self.state)?;
         let built = genesis::build(self.machine(), empty.state.clone(), &genesis)?;
         let changes = built.overlay.changes();
@@ -260,6 +304,7 @@ impl Executor for Chain {
             state: Arc::new(self.state.latest()),
         };
         self.publish(tip, (!checks_changed).then_some(senders));
+        self.snapshots.after_commit(height, &self.shared.state());
         let config = &self.machine().config;
         let keep = config.history_blocks;
         if keep > 0 && height.get().checked_rem(PRUNE_EVERY) == Some(0) {
@@ -279,7 +324,51 @@ impl Executor for Chain {
         self.decided = None;
     }
 
+    fn offer_snapshot(&mut self, snapshot: &SnapshotInfo, trusted: &TrustedState) -> Result<Offer, Fatal> {
+        let height = self.shared.tip().height;
+        if height != Height::ZERO {
+            return Ok(Offer::Abort(format!("there is a state of height {height} already")));
+        }
+        match Restoring::begin(self.state.backend(), self.machine().modules.stores(), snapshot, trusted)? {
+            Err(refused) => Ok(refused),
+            Ok(restoring) => {
+                self.restoring = Some(restoring);
+                // Genesis, if it was given, is that of blocks which will not be executed here.
+                self.discard_uncommitted();
+                if self.genesis.take().is_some() {
+                    let empty = committed_tip(&self.state)?;
+                    self.publish(empty, None);
+                }
+                Ok(Offer::Accept)
+            }
+        }
+    }
+
+    fn apply_chunk(&mut self, index: u32, chunk: Bytes) -> Result<ChunkVerdict, Fatal> {
+        let Some(restoring) = &mut self.restoring else {
+            return Ok(ChunkVerdict::RejectSnapshot("no snapshot was accepted".to_owned()));
+        };
+        let verdict = restoring.apply(index, &chunk)?;
+        if !restoring.is_whole() || verdict != ChunkVerdict::Applied {
+            return Ok(verdict);
+        }
+        self.complete_restore()?;
+        Ok(ChunkVerdict::Complete)
+    }
+
+    fn restore_progress(&self) -> Option<RestoreProgress> {
+        self.restoring.as_ref().map(Restoring::progress)
+    }
+
+    fn discard_restore(&mut self) -> Result<(), Fatal> {
+        match self.restoring.take() {
+            None => Ok(()),
+            Some(_) => self.state.backend().restore_discard().map_err(fatal),
+        }
+    }
+
     fn drain(&mut self) -> Result<(), Fatal> {
+        self.snapshots.stop();
         self.state.flush().map_err(fatal)?;
         if self.state.height() == 0 {
             return Ok(());
@@ -290,6 +379,15 @@ impl Executor for Chain {
 
     fn reader(&self) -> ChainReader {
         ChainReader::new(self.shared.clone())
+    }
+}
+
+/// What the state of a chain of these modules is made of.
+fn state_config(machine: &Machine) -> StateConfig {
+    StateConfig {
+        stores: machine.modules.stores().to_vec(),
+        derivations: machine.modules.derivations(),
+        options: machine.config.state.clone(),
     }
 }
 

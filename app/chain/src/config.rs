@@ -1,5 +1,7 @@
+use std::path::PathBuf;
+
 use plume_primitives::DecCoins;
-use plume_state::StateOptions;
+use plume_state::{SNAPSHOT_CHUNK_BYTES, StateOptions};
 
 /// What an operator decides for one node. None of it changes the outcome of a block.
 #[derive(Debug, Clone)]
@@ -16,8 +18,31 @@ pub struct ChainConfig {
     pub min_retain_blocks: u64,
     /// How many past heights stay readable on disk; 0 keeps all.
     pub history_blocks: u64,
+    /// State snapshots for other nodes.
+    pub snapshots: SnapshotConfig,
     /// Sizes of the window of recent versions, and threads.
     pub state: StateOptions,
+}
+
+/// Which state snapshots a node writes and serves (section `state-sync` of `app.toml`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotConfig {
+    /// Where they are kept, `data/snapshots` in a home; `None`: nothing is written or served.
+    pub folder: Option<PathBuf>,
+    /// A snapshot is written at heights that are multiples of this (`snapshot-interval`); 0: only on demand.
+    pub interval: u64,
+    /// How many are kept after one was written at the interval (`snapshot-keep-recent`); 0 keeps all.
+    pub keep_recent: u32,
+    /// Bytes of records up to which a part of the state is one chunk. Snapshots of one height are identical only among nodes
+    /// with the same value, so it is no setting of operators.
+    pub chunk_bytes: u32,
+}
+
+impl Default for SnapshotConfig {
+    fn default() -> Self {
+        // The SDK's defaults.
+        Self { folder: None, interval: 0, keep_recent: 2, chunk_bytes: SNAPSHOT_CHUNK_BYTES }
+    }
 }
 
 impl Default for ChainConfig {
@@ -29,6 +54,7 @@ impl Default for ChainConfig {
             remembered_signatures: 200_000,
             min_retain_blocks: 0,
             history_blocks: 0,
+            snapshots: SnapshotConfig::default(),
             state: StateOptions::default(),
         }
     }

@@ -26,10 +26,11 @@ mod query;
 mod reader;
 mod records;
 mod simulate;
+mod snapshots;
 mod tip;
 mod tx;
 
 pub use chain::Chain;
-pub use config::ChainConfig;
+pub use config::{ChainConfig, SnapshotConfig};
 pub use modules::{Catalogue, plume_bank, plume_modules, plume_modules_with, stores};
 pub use reader::ChainReader;

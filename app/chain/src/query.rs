@@ -164,7 +164,7 @@ fn store_key(
         let value = view.get(store, &key).map_err(failed)?.unwrap_or_default();
         return Ok(QueryAnswer { height, key, value, proof: Vec::new() });
     }
-    let proven = shared.state.prove(store, &key, height.get()).map_err(failed)?;
+    let proven = shared.state().prove(store, &key, height.get()).map_err(failed)?;
     let proof =
         proven.ops.into_iter().map(|op| ProofOp { kind: op.kind.to_owned(), key: op.key.into(), data: op.data.into() });
     Ok(QueryAnswer { height, key, value: proven.value.unwrap_or_default(), proof: proof.collect() })

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use plume_engine::{
     Block, BlockOutcome, CheckKind, CheckOutcome, Engine, Fatal, Genesis, Info, QueryAnswer, QueryError, Reader,
-    SimulationOutcome,
+    SimulationOutcome, SnapshotInfo,
 };
 use plume_kit::{Observer, ReadCtx};
 use plume_primitives::{Address, Height};
@@ -15,22 +15,37 @@ use crate::block::execute_block;
 use crate::check::{CheckState, View, check_tx};
 use crate::export;
 use crate::machine::Machine;
+use crate::snapshots::{self, SnapshotFolder};
 use crate::tip::Tip;
 use crate::{query, records, simulate, tx};
 
 /// What the executor and its readers share.
 pub(crate) struct Shared {
     pub machine: Machine,
-    pub state: StateReader,
+    /// Replaced when a snapshot has been taken over.
+    state: RwLock<StateReader>,
+    /// The snapshots that this node serves.
+    pub snapshots: Option<Arc<SnapshotFolder>>,
     tip: RwLock<Arc<Tip>>,
     check: Mutex<CheckState>,
     engine: OnceLock<Arc<dyn Engine>>,
 }
 
 impl Shared {
-    pub fn new(machine: Machine, state: StateReader, tip: Arc<Tip>) -> Self {
+    pub fn new(machine: Machine, state: StateReader, snapshots: Option<Arc<SnapshotFolder>>, tip: Arc<Tip>) -> Self {
         let check = Mutex::new(CheckState::new(tip.clone()));
-        Self { machine, state, tip: RwLock::new(tip), check, engine: OnceLock::new() }
+        let state = RwLock::new(state);
+        Self { machine, state, snapshots, tip: RwLock::new(tip), check, engine: OnceLock::new() }
+    }
+
+    /// Access to the state at every height that is held.
+    pub fn state(&self) -> StateReader {
+        self.state.read().clone()
+    }
+
+    /// Makes another state the one that is read; its tip is published next.
+    pub fn replace_state(&self, state: StateReader) {
+        *self.state.write() = state;
     }
 
     /// Where the chain stands.
@@ -126,7 +141,19 @@ impl ChainReader {
         if self.shared.tip().height == Height::ZERO {
             return Ok(Height::ZERO);
         }
-        self.shared.state.write_checkpoint().map(Height).map_err(|e| Fatal::new(e.to_string()))
+        self.shared.state().write_checkpoint().map(Height).map_err(|e| Fatal::new(e.to_string()))
+    }
+
+    /// Writes the state snapshot of a recent height (the last one when `None`) and serves it from then on; gives the one that
+    /// there is already. Takes about two microseconds for each key, while blocks go on.
+    ///
+    /// # Errors
+    /// No folder for snapshots; a height that is not in the window of recent versions; a disk that fails.
+    pub fn take_snapshot(&self, height: Option<Height>) -> Result<SnapshotInfo, Fatal> {
+        let folder = self.shared.snapshots.as_ref();
+        let folder = folder.ok_or_else(|| Fatal::new("this node has no folder for snapshots"))?;
+        let height = height.unwrap_or_else(|| self.shared.tip().height);
+        snapshots::take(folder, &self.shared.state(), height, self.shared.machine.config.snapshots.chunk_bytes)
     }
 
     /// Executes a committed block again on the state below it, with `observer` watching. Nothing is kept, and the
@@ -162,7 +189,7 @@ impl ChainReader {
 impl Shared {
     /// The state after a committed height.
     pub fn state_at(&self, height: Height) -> Result<Arc<dyn StateView>, StateError> {
-        Ok(Arc::new(self.state.at(height.get())?))
+        Ok(Arc::new(self.state().at(height.get())?))
     }
 
     /// Time of the block whose state `view` is.
@@ -194,5 +221,13 @@ impl Reader for ChainReader {
 
     fn simulate(&self, tx: &Bytes) -> Result<SimulationOutcome, QueryError> {
         simulate::simulate(&self.shared, tx).map_err(|failed| failed.into_error())
+    }
+
+    fn snapshots(&self) -> Vec<SnapshotInfo> {
+        self.shared.snapshots.as_ref().map_or_else(Vec::new, |folder| folder.list())
+    }
+
+    fn snapshot_chunk(&self, height: Height, format: u32, index: u32) -> Option<Bytes> {
+        self.shared.snapshots.as_ref()?.chunk(height, format, index)
     }
 }

@@ -35,7 +35,11 @@ pub(crate) struct Pin {
 
 impl Pin {
     pub(crate) fn new(shared: &Arc<Shared>, version: u64) -> Result<Self, StateError> {
-        *shared.pins.lock().entry(version).or_default() += 1;
+        {
+            let mut pins = shared.pins.lock();
+            let count = pins.entry(version).or_default();
+            *count = count.saturating_add(1);
+        }
         let pin = Self { shared: shared.clone(), version };
         // Before the first block there is no version: genesis belongs to the first one.
         if version > 0 && shared.is_retained(version) { Ok(pin) } else { Err(shared.unavailable(version)) }
@@ -50,7 +54,7 @@ impl Drop for Pin {
     fn drop(&mut self) {
         let mut pins = self.shared.pins.lock();
         if let Some(count) = pins.get_mut(&self.version) {
-            *count -= 1;
+            *count = count.saturating_sub(1);
             if *count == 0 {
                 pins.remove(&self.version);
             }

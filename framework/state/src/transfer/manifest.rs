@@ -131,7 +131,8 @@ impl Manifest {
 
     /// The store and the subtree of a chunk.
     pub(crate) fn place(&self, index: u32) -> Option<(&StoreManifest, Prefix)> {
-        let (store, prefix) = self.places.get(usize::try_from(index).ok()?)?;
+        // usize has at least 32 bits on every platform we build for.
+        let (store, prefix) = self.places.get(index as usize)?;
         Some((self.stores.get(usize::from(*store))?, *prefix))
     }
 
