@@ -4,15 +4,15 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use plume_primitives::{Height, Timestamp};
 use prost::Message;
-use prost::encoding::{encode_varint, encoded_len_varint};
+use prost::encoding::{DecodeContext, decode_key, encode_varint, encoded_len_varint, skip_field};
 
 use crate::canonical::{fill_commit, fill_header, time};
 use crate::commit::encode_commit;
 use crate::evidence::encode_evidence;
 use crate::header::{encode_header, require_header};
 use crate::{
-    Address, BlockId, CommitError, Hash, HeaderError, PartSetHeader, commit_hash, evidence_hash, header_hash, merkle,
-    raw, require_well_formed,
+    Address, BlockId, CommitError, Hash, HeaderError, MAX_SIGNATURES, PartSetHeader, commit_hash, evidence_hash,
+    header_hash, merkle, raw, require_well_formed,
 };
 
 /// Largest encoded block in bytes, whatever the parameters say (`MaxBlockSizeBytes`).
@@ -23,6 +23,13 @@ pub const PART_SIZE: usize = 65_536;
 
 /// Most bytes of evidence that are decoded: CometBFT's default for `evidence.max_bytes`.
 pub const MAX_EVIDENCE_BYTES: usize = 1_048_576;
+
+/// Most transactions of a block, empty ones included. CometBFT has no such limit; each transaction costs 64 bytes of
+/// memory besides its own, so that a hostile block of empty ones would take 32 times its size.
+pub const MAX_TXS: usize = 1_048_576;
+
+/// Most pieces of evidence that are decoded: more than 1 MiB holds of real ones, which take 444 bytes and more.
+const MAX_EVIDENCE: usize = 4_096;
 
 /// Most bytes of a last commit that are decoded; 10,000 signatures take less.
 const MAX_COMMIT_BYTES: usize = 2_097_152;
@@ -38,6 +45,16 @@ pub enum BlockError {
         /// The most it may have.
         max: usize,
         /// What it has.
+        got: usize,
+    },
+    /// Too many of something.
+    #[error("block has {got} {what}, at most {max}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// The most there may be.
+        max: usize,
+        /// What there is; where counting stopped early, the first number above the limit.
         got: usize,
     },
     /// Not the protobuf of a block.
@@ -91,6 +108,7 @@ impl FullBlock {
     /// # Errors
     /// [`BlockError`], when a part is impossible in itself or the block too large.
     pub fn build(mut header: raw::Header, txs: Vec<Bytes>, mut last_commit: raw::Commit) -> Result<Self, BlockError> {
+        few("transactions", txs.len(), MAX_TXS)?;
         let tx_hashes: Vec<_> = txs.iter().map(|tx| merkle::sha256(tx)).collect();
         header.last_commit_hash = commit_hash(&last_commit).to_vec();
         header.data_hash = merkle::root(&tx_hashes).to_vec();
@@ -104,8 +122,9 @@ impl FullBlock {
     /// Reads an encoded block.
     ///
     /// # Security
-    /// For bytes from anyone: no input makes it panic or take more than a small multiple of its length. Only the one
-    /// canonical encoding is taken, so that an id stands for one sequence of bytes.
+    /// For bytes from anyone: no input makes it panic, or take more than about 100 MB besides itself (a million empty
+    /// transactions take 64 MB). Only the one canonical encoding is taken, so that an id stands for one sequence of
+    /// bytes.
     ///
     /// # Errors
     /// [`BlockError`].
@@ -120,13 +139,16 @@ impl FullBlock {
             return Err(BlockError::Malformed(format!("{} bytes after the last commit", rest.len())));
         }
         within("evidence", evidence_bytes.len(), MAX_EVIDENCE_BYTES)?;
+        few("pieces of evidence", count(&evidence_bytes, 1), MAX_EVIDENCE)?;
         within("last commit", commit_bytes.len(), MAX_COMMIT_BYTES)?;
+        few("signatures", count(&commit_bytes, 4), MAX_SIGNATURES)?;
         let header = canonical("header", &header_bytes, encode_header)?;
         let evidence = canonical("evidence", &evidence_bytes, encode_evidence)?;
         let last_commit = canonical("last_commit", &commit_bytes, encode_commit)?;
         let mut txs = Vec::new();
         while !data.is_empty() {
             txs.push(section(&mut data, 1, "data.txs")?);
+            few("transactions", txs.len(), MAX_TXS)?;
         }
         let tx_hashes = txs.iter().map(|tx| merkle::sha256(tx)).collect();
         Self::assemble(header, txs, tx_hashes, evidence, last_commit, bytes)
@@ -277,6 +299,22 @@ fn within(what: &'static str, got: usize, max: usize) -> Result<(), BlockError> 
     if got > max { Err(BlockError::TooLarge { what, max, got }) } else { Ok(()) }
 }
 
+fn few(what: &'static str, got: usize, max: usize) -> Result<(), BlockError> {
+    if got > max { Err(BlockError::TooMany { what, max, got }) } else { Ok(()) }
+}
+
+/// How often field `tag` occurs in a message, up to where it stops being one.
+fn count(mut message: &[u8], tag: u32) -> usize {
+    let mut found = 0;
+    while let Ok((field, wire_type)) = decode_key(&mut message) {
+        found += usize::from(field == tag);
+        if skip_field(wire_type, field, &mut message, DecodeContext::default()).is_err() {
+            break;
+        }
+    }
+    found
+}
+
 /// Takes the length-delimited field `tag`, which must come next, off the front of `bytes`.
 fn section(bytes: &mut Bytes, tag: u8, what: &'static str) -> Result<Bytes, BlockError> {
     const LENGTH_DELIMITED: u8 = 2;
@@ -346,6 +384,3 @@ fn put(out: &mut BytesMut, key: u8, bytes: &[u8]) {
     encode_varint(bytes.len() as u64, out);
     out.put_slice(bytes);
 }
-
-#[cfg(test)]
-mod tests;

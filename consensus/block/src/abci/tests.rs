@@ -1,5 +1,14 @@
-use plume_engine::ValidatorKey;
-use tendermint_proto::v0_38::crypto::{PublicKey, public_key};
+use plume_engine::{
+    Attribute, Block, BlockOutcome, CheckKind, CheckOutcome, CommitInfo, Committed, Event, Genesis, Info, Misbehaviour,
+    MisbehaviourKind, Proposal, QueryAnswer, QueryError, TxResult, Validator, ValidatorKey, ValidatorUpdate, VoteFlag,
+    VoteInfo,
+};
+use plume_primitives::Gas;
+use tendermint_proto::v0_38::abci;
+use tendermint_proto::v0_38::crypto::{ProofOp, ProofOps, PublicKey, public_key};
+use tendermint_proto::v0_38::types::BlockIdFlag;
+
+use crate::key_to_raw;
 
 use super::*;
 

@@ -116,6 +116,3 @@ impl ChainState {
         params::max_block_bytes(&self.consensus_params)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -45,9 +45,9 @@ pub enum InvalidBlock {
     #[error("wrong Block.Header.LastBlockID. Expected {expected}, got {got}")]
     LastBlockId {
         /// The last block.
-        expected: BlockId,
+        expected: Box<BlockId>,
         /// What the block names.
-        got: BlockId,
+        got: Box<BlockId>,
     },
     /// Another hash of the state.
     #[error("wrong Block.Header.AppHash. Expected {}, got {}", hex::encode_upper(.expected), hex::encode_upper(.got))]
@@ -143,7 +143,10 @@ impl ChainState {
             return Err(InvalidBlock::Height { expected, got: block.height() });
         }
         if *block.last_block_id() != self.last_block_id {
-            return Err(InvalidBlock::LastBlockId { expected: self.last_block_id, got: *block.last_block_id() });
+            return Err(InvalidBlock::LastBlockId {
+                expected: Box::new(self.last_block_id),
+                got: Box::new(*block.last_block_id()),
+            });
         }
         if header.app_hash != self.app_hash {
             return Err(InvalidBlock::AppHash { expected: self.app_hash.to_vec(), got: header.app_hash.clone() });

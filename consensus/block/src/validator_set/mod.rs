@@ -144,6 +144,3 @@ impl ValidatorSet {
         self.change(updates, true)
     }
 }
-
-#[cfg(test)]
-mod tests;
