@@ -247,6 +247,24 @@ fn a_failed_write_returns_no_signature_and_ends_signing_in_this_process() {
     }
 }
 
+/// A write whose last sync failed is still what the next process reads; it may give out the stored signature only if
+/// no power loss can take the record back.
+#[test]
+fn a_signature_read_after_a_failed_sync_is_made_durable_before_it_leaves() {
+    for seed in 0..20 {
+        let disk = new_disk(seed);
+        let mut state = open(&disk);
+        disk.fail_sync(2);
+        assert!(state.sign_precommit(&key(), &vote_bytes(5, 0, 1, 1)).is_err());
+        drop(state);
+        let mut state = open(&disk);
+        assert!(state.sign_precommit(&key(), &vote_bytes(5, 0, 1, 2)).expect("it was written").reused);
+        drop(state);
+        let refused = open(&disk.crash()).sign_precommit(&key(), &vote_bytes(5, 0, 2, 3));
+        assert!(matches!(refused, Err(SignError::Conflict)), "seed {seed}: {refused:?}");
+    }
+}
+
 /// The signatures that left the validator, by height and round.
 #[derive(Default)]
 struct Outside {
