@@ -12,7 +12,7 @@ use crate::commands::LightCommand;
     name = "plumed",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  plumed devnet --validators 1 --engine cometbft --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success, 1 failure, 2 wrong usage."
+    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success, 1 failure, 2 wrong usage."
 )]
 pub struct Cli {
     /// Directory for configuration and data.
@@ -116,6 +116,8 @@ pub struct InitArgs {
 /// Consensus engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineKind {
+    /// Raft in this process: needs no other binary, survives crashes, trusts the other validators.
+    Raft,
     /// CometBFT as a supervised child process.
     Cometbft,
     /// Only listen for an ABCI client that somebody else runs.
@@ -125,11 +127,11 @@ pub enum EngineKind {
 /// Arguments of `start`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumed start --home ./node --engine cometbft\n  plumed start --engine abci --address tcp://127.0.0.1:26658\n  plumed start --cometbft ./bin/cometbft -- --p2p.pex=false"
+    after_help = "Examples:\n  plumed start --home ./node\n  plumed start --engine cometbft --cometbft ./bin/cometbft -- --p2p.pex=false\n  plumed start --engine abci --address tcp://127.0.0.1:26658"
 )]
 pub struct StartArgs {
     /// Consensus engine.
-    #[arg(long, value_enum, default_value_t = EngineKind::Cometbft)]
+    #[arg(long, value_enum, default_value_t = EngineKind::Raft)]
     pub engine: EngineKind,
     /// The `cometbft` binary, when it is not beside `plumed` or on PATH.
     #[arg(long, env = "PLUMED_COMETBFT", value_name = "PATH")]
@@ -146,19 +148,19 @@ pub struct StartArgs {
     /// Heights to keep with `--pruning custom`.
     #[arg(long)]
     pub pruning_keep_recent: Option<u64>,
-    /// RPC listen address, passed to CometBFT.
+    /// RPC listen address; overrides config.toml.
     #[arg(long = "rpc.laddr")]
     pub rpc_laddr: Option<String>,
-    /// P2P listen address, passed to CometBFT.
+    /// P2P listen address; overrides config.toml.
     #[arg(long = "p2p.laddr")]
     pub p2p_laddr: Option<String>,
-    /// Persistent peers, passed to CometBFT.
+    /// Persistent peers, `id@host:port,..`; overrides config.toml.
     #[arg(long = "p2p.persistent_peers")]
     pub p2p_persistent_peers: Option<String>,
     /// Stop when standard input ends, so that a node never outlives the process that started it.
     #[arg(long)]
     pub stop_with_stdin: bool,
-    /// Further flags for CometBFT, after `--`.
+    /// Further settings of config.toml after `--`, as CometBFT's flags: `--section.key=value`.
     #[arg(last = true)]
     pub engine_flags: Vec<String>,
 }
@@ -329,7 +331,7 @@ pub struct DevnetArgs {
     #[arg(long, default_value_t = 1)]
     pub validators: u16,
     /// Consensus engine.
-    #[arg(long, value_enum, default_value_t = EngineKind::Cometbft)]
+    #[arg(long, value_enum, default_value_t = EngineKind::Raft)]
     pub engine: EngineKind,
     /// Directory for the homes; must be new or empty unless `--start` finds a network in it.
     #[arg(long, value_name = "DIR")]

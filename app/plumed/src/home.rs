@@ -107,6 +107,26 @@ pub struct AppConfig {
     pub min_retain_blocks: u64,
     /// Minutes between two checkpoints of the state's trees; 0 for none but at shutdown.
     pub checkpoint_minutes: u64,
+    /// Times of the Raft engine.
+    pub raft: RaftConfig,
+}
+
+/// `[raft]` of `app.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct RaftConfig {
+    /// Milliseconds between two signs of life of the leader; also the time one append may take.
+    pub heartbeat_ms: u64,
+    /// Least milliseconds of the leader's silence before an election.
+    pub election_min_ms: u64,
+    /// Greatest milliseconds of the leader's silence before an election.
+    pub election_max_ms: u64,
+}
+
+impl Default for RaftConfig {
+    fn default() -> Self {
+        Self { heartbeat_ms: 100, election_min_ms: 300, election_max_ms: 600 }
+    }
 }
 
 impl Default for AppConfig {
@@ -117,6 +137,7 @@ impl Default for AppConfig {
             pruning_keep_recent: 0,
             min_retain_blocks: 0,
             checkpoint_minutes: 10,
+            raft: RaftConfig::default(),
         }
     }
 }
@@ -138,12 +159,18 @@ impl AppConfig {
              min-retain-blocks = {}\n\n\
              # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\
              # at shutdown.\n\
-             checkpoint-minutes = {}\n",
+             checkpoint-minutes = {}\n\n\
+             # Times of the Raft engine in milliseconds: the leader's sign of life, and the bounds of its silence before\n\
+             # an election. Use longer ones between continents or on slow machines.\n\
+             [raft]\nheartbeat-ms = {}\nelection-min-ms = {}\nelection-max-ms = {}\n",
             self.minimum_gas_prices,
             self.pruning,
             self.pruning_keep_recent,
             self.min_retain_blocks,
-            self.checkpoint_minutes
+            self.checkpoint_minutes,
+            self.raft.heartbeat_ms,
+            self.raft.election_min_ms,
+            self.raft.election_max_ms
         )
     }
 }
@@ -207,6 +234,7 @@ mod tests {
             pruning_keep_recent: 5,
             min_retain_blocks: 7,
             checkpoint_minutes: 3,
+            raft: RaftConfig { heartbeat_ms: 1, election_min_ms: 2, election_max_ms: 3 },
         };
         let client = ClientConfig { chain_id: "a-1".to_owned(), ..ClientConfig::default() };
         home.write_configs(&app, &client).unwrap();

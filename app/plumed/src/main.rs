@@ -9,6 +9,7 @@ mod home;
 mod logs;
 mod node;
 mod output;
+mod raft;
 
 use std::process::ExitCode;
 

@@ -36,6 +36,11 @@ impl Stop {
     pub fn request(&self) {
         self.0.notify_one();
     }
+
+    /// Completes when the node is asked to stop.
+    pub async fn requested(&self) {
+        self.0.notified().await;
+    }
 }
 
 /// How CometBFT is run.
@@ -220,7 +225,7 @@ impl Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::SIGINT,
             _ = self.terminate.recv() => Signal::SIGTERM,
-            () = self.stop.0.notified() => Signal::SIGTERM,
+            () = self.stop.requested() => Signal::SIGTERM,
         }
     }
 }

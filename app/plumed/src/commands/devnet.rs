@@ -191,8 +191,8 @@ fn describe(network: &Value, folder: &Path) {
 
 fn start(args: &DevnetArgs, network: &Value, logs: &logs::Settings) -> Result<ExitCode> {
     ensure!(
-        args.engine == EngineKind::Cometbft,
-        "a devnet can be started with --engine cometbft only; write it without --start for other engines"
+        args.engine != EngineKind::Abci,
+        "a devnet cannot be started with --engine abci: use raft or cometbft, or write it without --start"
     );
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -229,7 +229,8 @@ fn spawn(args: &DevnetArgs, home: &str, logs: &logs::Settings) -> Result<Child> 
         .open(&log)
         .with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["start", "--engine", "cometbft", "--home", home, "--stop-with-stdin", "--log-level", &logs.filter]);
+    let engine = if args.engine == EngineKind::Raft { "raft" } else { "cometbft" };
+    command.args(["start", "--engine", engine, "--home", home, "--stop-with-stdin", "--log-level", &logs.filter]);
     if logs.format == LogFormat::Json {
         command.args(["--log-format", "json"]);
     }

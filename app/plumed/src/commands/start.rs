@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::cli::{EngineKind, StartArgs};
 use crate::home::Home;
 use crate::logs;
-use crate::node;
+use crate::{node, raft};
 
 /// Runs the node until it is asked to stop.
 pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitCode> {
@@ -22,8 +22,10 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
         stop_with_stdin(stop.clone());
     }
     let chain = node::open(home, &node::Overrides::of(args))?;
-    write_checkpoints(chain.reader(), home.app_config()?.checkpoint_minutes);
+    let app = home.app_config()?;
+    write_checkpoints(chain.reader(), app.checkpoint_minutes);
     match args.engine {
+        EngineKind::Raft => raft::run(home, chain, args, &app, &stop),
         EngineKind::Cometbft => {
             let laddr = args.rpc_laddr.clone().map_or_else(|| home.comet().addresses().map(|a| a.rpc), Ok)?;
             chain.reader().set_engine(Arc::new(CometBft::new(&laddr)));

@@ -1,0 +1,449 @@
+//! A node's life: open what is on disk, replay, connect, take part, stop.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use plume_block::{ChainState, commit_info, key_to_raw, params};
+use plume_engine::{Block, Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
+use plume_events::EventBus;
+use plume_home::keys::{KeyPair, consensus_address};
+use plume_home::sign_state::{OpenError, SignState};
+use plume_mempool::{BlockLimits, Mempool, MempoolConfig};
+use plume_p2p::{Channel, Network as P2pNetwork, NodeKey, Peers};
+use plume_primitives::{Height, Timestamp};
+use plume_store::{BlockStore, StoreError, StoreOptions};
+use plume_wal::Disk;
+use prost::Message;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::driver::{Driver, Identity, Input, LatestVotes, Parts};
+use crate::exec::Exec;
+use crate::forward::forward;
+use crate::handle::{RaftEngine, RpcView};
+use crate::hooks::Hooks;
+use crate::inbound::{Allowed, Inbound};
+use crate::raft::log::RaftLog;
+use crate::raft::machine::{LogCursor, Machine, Shared};
+use crate::raft::network::Network;
+use crate::raft::{NodeId, Raft};
+use crate::settings::Settings;
+use crate::view::View;
+use crate::wire::{Binding, binding_bytes, channel};
+use crate::worker::{Signer, Worker, fatal};
+
+/// Entries that openraft may hand over before the driver has taken them.
+const ENTRIES: usize = 64;
+/// Votes and standings that may wait for the driver.
+const MESSAGES: usize = 1024;
+/// Most bytes of one append: a block of the largest size with its neighbours.
+const MAX_APPEND: usize = 64 << 20;
+
+/// What a node is made of.
+pub struct NodeOptions {
+    /// `data` of the home.
+    pub data: PathBuf,
+    /// The chain's beginning.
+    pub genesis: Genesis,
+    /// Settings of consensus.
+    pub settings: Settings,
+    /// Settings of the mempool.
+    pub mempool: MempoolConfig,
+    /// Whether transactions and blocks are indexed by their events.
+    pub index: bool,
+    /// The connections' settings; chain id, channels and extra are filled in here.
+    pub p2p: plume_p2p::Config,
+    /// Who may connect.
+    pub allowed: Allowed,
+    /// Identity among the peers.
+    pub node_key: KeyPair,
+    /// The validator's key; also of a full node, whose key is in no set.
+    pub validator_key: KeyPair,
+    /// `priv_validator_state.json`.
+    pub sign_state: PathBuf,
+    /// Where peers are reached.
+    pub network: Arc<dyn P2pNetwork>,
+    /// Where the Raft log and the record of signatures are written.
+    pub disk: Arc<dyn Disk>,
+    /// Time of votes.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Failure points.
+    pub hooks: Hooks,
+    /// Runs all blocking work on the caller's tasks: for simulations, whose time must not pass meanwhile.
+    pub inline: bool,
+}
+
+/// A node that does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state machine, or what is stored, does not allow it.
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
+    /// The block store cannot be used.
+    #[error("block store: {0}")]
+    Store(#[from] StoreError),
+    /// The record of signatures cannot be used.
+    #[error(transparent)]
+    SignState(#[from] OpenError),
+    /// The Raft log cannot be used.
+    #[error("Raft log: {0}")]
+    Log(#[source] std::io::Error),
+    /// The transport does not start.
+    #[error(transparent)]
+    P2p(#[from] plume_p2p::StartError),
+    /// Settings that do not fit together.
+    #[error("raft settings: {0}")]
+    Settings(#[from] openraft::ConfigError),
+    /// A thread is refused.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// Raft does not start.
+    #[error("Raft does not start: {0}")]
+    Raft(String),
+}
+
+/// A running node.
+pub struct Node<R: Reader> {
+    /// Blocks and results.
+    pub store: BlockStore,
+    /// Transactions that wait.
+    pub mempool: Mempool<R>,
+    /// What happens, for subscribers.
+    pub events: EventBus,
+    /// What consensus is doing.
+    pub view: Arc<View>,
+    /// The application's readers.
+    pub reader: R,
+    /// Connections.
+    pub peers: Peers,
+    /// p2p id.
+    pub id: NodeId,
+    /// The validator's address.
+    pub validator: [u8; 20],
+    raft: Raft,
+    inputs: mpsc::UnboundedSender<Input>,
+    ended: watch::Receiver<Option<Result<(), Fatal>>>,
+    forwarding: JoinHandle<()>,
+    drain: Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, Result<(), Fatal>> + Send + Sync>,
+}
+
+/// The channels of a connection, most urgent first.
+fn channels() -> Vec<Channel> {
+    vec![
+        Channel::new(channel::CONSENSUS, 9, 64 << 10, 4 << 20),
+        Channel::new(channel::RAFT, 8, MAX_APPEND, 2 * MAX_APPEND),
+        Channel::new(channel::SYNC, 3, MAX_APPEND, 2 * MAX_APPEND),
+        Channel::new(channel::TXS, 2, 8 << 20, 32 << 20),
+    ]
+}
+
+impl<R: Reader> Node<R> {
+    /// Opens the node's data, brings the state machine up to the last decided block, and takes part.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start<E: Executor<Reader = R>>(executor: E, options: NodeOptions) -> Result<Self, StartError> {
+        let reader = executor.reader();
+        let store_options = StoreOptions { index: options.index, ..StoreOptions::default() };
+        let store = BlockStore::open(options.data.join("blockstore.db"), store_options)?;
+        let (executor, state) = recover(executor, &store, &options.genesis)?;
+        warn_of_small_sets(&state);
+
+        let validator = consensus_address(&options.validator_key.public());
+        SignState::create_missing(options.disk.as_ref(), &options.sign_state)?;
+        let sign_state = SignState::open(options.disk.clone(), &options.sign_state)?;
+        let signer = Signer { key: options.validator_key.clone(), state: sign_state };
+
+        let mempool = Mempool::new(reader.clone(), options.mempool.clone(), state.last_block_height);
+        mempool.set_limits(limits(&state));
+        let view = Arc::new(View::new(&state));
+        let events = EventBus::new();
+        let worker = Worker {
+            executor,
+            store: store.clone(),
+            mempool: mempool.clone(),
+            signer: Some(signer),
+            hooks: options.hooks.clone(),
+        };
+        let worker = match options.inline {
+            true => Exec::inline(worker),
+            false => Exec::thread("state-machine", worker).map_err(StartError::Thread)?.0,
+        };
+
+        let (to_driver, entries) = mpsc::channel(ENTRIES);
+        let (to_messages, messages) = mpsc::channel(MESSAGES);
+        let (inputs, from_inputs) = mpsc::unbounded_channel();
+        let latest = LatestVotes::default();
+        let (raft_cell, peers_cell) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+        let inbound = Inbound {
+            chain_id: state.chain_id.clone(),
+            allowed: options.allowed.clone(),
+            raft: raft_cell.clone(),
+            staged: Arc::default(),
+            peers: peers_cell.clone(),
+            messages: to_messages,
+            inputs: inputs.clone(),
+            store: store.clone(),
+            latest: latest.clone(),
+            view: view.clone(),
+            mempool: mempool.clone(),
+            reader: reader.clone(),
+            inline: options.inline,
+        };
+        let node_key = NodeKey::from(&options.node_key);
+        let id = NodeId::from(node_key.id());
+        let p2p = plume_p2p::Config {
+            chain_id: state.chain_id.clone(),
+            channels: channels(),
+            extra: binding(&options.validator_key, &state.chain_id, &id.0),
+            ..options.p2p
+        };
+
+        let raft_dir = options.data.join("raft.wal");
+        let (log, recovery) = RaftLog::open(options.disk.clone(), &raft_dir).map_err(StartError::Log)?;
+        if recovery.cut_bytes > 0 {
+            tracing::warn!(bytes = recovery.cut_bytes, "cut an unfinished write off the Raft log");
+        }
+        let cursor = cursor(&store)?;
+        let snapshot_file = raft_dir.join("snapshot");
+        let jump = Machine::stored(options.disk.as_ref(), &snapshot_file).map_err(StartError::Log)?;
+        let shared = Shared::new(cursor.clone());
+        let machine = Machine::new(options.disk.clone(), snapshot_file, shared.clone(), to_driver);
+
+        // Peers may call before Raft runs; they are refused and try again.
+        let peers =
+            Peers::start(p2p, node_key, options.network, Arc::new(|_: &plume_p2p::PeerId| true), Arc::new(inbound))
+                .await?;
+        drop(peers_cell.set(peers.clone()));
+        let config = Arc::new(options.settings.raft.config(&state.chain_id)?);
+        let raft = Raft::new(id, config, Network::new(peers.clone()), log, machine)
+            .await
+            .map_err(|error| StartError::Raft(error.to_string()))?;
+        drop(raft_cell.set(raft.clone()));
+
+        let genesis_leader = genesis_leader(&state);
+        let last_header_app_hash = match state.last_block_height {
+            Height::ZERO => Bytes::new(),
+            height => store.header(height)?.app_hash.into(),
+        };
+        let driver = Driver::new(Parts {
+            settings: options.settings,
+            identity: Identity { node: id, validator: Some(validator) },
+            clock: options.clock,
+            hooks: options.hooks,
+            worker: worker.clone(),
+            store: store.clone(),
+            mempool: mempool.clone(),
+            events: events.clone(),
+            peers: peers.clone(),
+            raft: raft.clone(),
+            shared,
+            view: view.clone(),
+            latest,
+            state,
+            sync_target: jump.filter(|jump| jump.log_id > cursor.log_id).unwrap_or(cursor),
+            genesis_leader,
+            last_header_app_hash,
+            to_self: inputs.clone(),
+        });
+        let (end, ended) = watch::channel(None);
+        tokio::spawn(async move {
+            let result = driver.run(entries, messages, from_inputs).await;
+            if let Err(error) = &result {
+                tracing::error!(%error, "consensus has stopped");
+            }
+            end.send_replace(Some(result));
+        });
+        let forwarding = tokio::spawn({
+            let (mempool, peers, view) = (mempool.clone(), peers.clone(), view.clone());
+            async move { forward(id, mempool, peers, &view).await }
+        });
+        let drain = Box::new(move || -> futures_util::future::BoxFuture<'static, Result<(), Fatal>> {
+            Box::pin(async move { worker.call("writing what is committed", |worker| worker.executor.drain()).await })
+        });
+        Ok(Self { store, mempool, events, view, reader, peers, id, validator, raft, inputs, ended, forwarding, drain })
+    }
+
+    /// The node as the state machine's own queries see it.
+    pub fn engine(&self) -> RaftEngine<R> {
+        RaftEngine {
+            chain_id: self.peers.hello().chain_id.clone(),
+            store: self.store.clone(),
+            mempool: self.mempool.clone(),
+            view: self.view.clone(),
+        }
+    }
+
+    /// The node as the RPC sees it.
+    pub fn rpc_view(
+        &self,
+        moniker: &str,
+        rpc_laddr: &str,
+        index: bool,
+        key: ValidatorKey,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> RpcView {
+        RpcView {
+            chain_id: self.peers.hello().chain_id.clone(),
+            moniker: moniker.to_owned(),
+            app_version: self.reader.info().app_version,
+            listen_addr: self.peers.hello().listen_addr.clone(),
+            rpc_laddr: rpc_laddr.to_owned(),
+            index,
+            key,
+            view: self.view.clone(),
+            peers: self.peers.clone(),
+            clock,
+        }
+    }
+
+    /// Completes when consensus has ended, with the reason if it was not told to.
+    pub fn ended(&self) -> watch::Receiver<Option<Result<(), Fatal>>> {
+        self.ended.clone()
+    }
+
+    /// Stops taking part, tells the peers, and waits until everything committed is on disk.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub async fn stop(self) -> Result<(), Fatal> {
+        let (done, stopped) = oneshot::channel();
+        if self.inputs.send(Input::Stop(done)).is_ok() {
+            drop(stopped.await);
+        }
+        self.forwarding.abort();
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::debug!(%error, "Raft had ended");
+        }
+        self.peers.stop().await;
+        self.mempool.close();
+        (self.drain)().await
+    }
+}
+
+/// The genesis state or the stored one, and the state machine at its height.
+fn recover<E: Executor>(
+    mut executor: E,
+    store: &BlockStore,
+    genesis: &Genesis,
+) -> Result<(E, ChainState), StartError> {
+    let info = executor.reader().info();
+    let stored = store.chain_state().map(|state| state.as_ref().clone());
+    let state = match stored {
+        Some(state) if state.chain_id != genesis.chain_id => {
+            return Err(Fatal::new(format!(
+                "the data folder belongs to chain {}, the genesis document to {}",
+                state.chain_id, genesis.chain_id
+            ))
+            .into());
+        }
+        Some(state) => {
+            if info.height == Height::ZERO {
+                executor.init_chain(genesis.clone())?;
+            }
+            state
+        }
+        None if info.height > Height::ZERO => {
+            return Err(Fatal::new(format!(
+                "the application's state is at height {}, but there are no blocks: restore data/blockstore.db, or \
+                 start over with `plumed comet unsafe-reset-all`",
+                info.height
+            ))
+            .into());
+        }
+        None => {
+            let outcome = executor.init_chain(genesis.clone())?;
+            let state = ChainState::genesis(genesis, &outcome, info.app_version).map_err(fatal)?;
+            store.save_genesis(&state)?;
+            state
+        }
+    };
+    replay(&mut executor, store, &state, &info)?;
+    Ok((executor, state))
+}
+
+/// Executes stored blocks that the application had not made durable.
+fn replay<E: Executor>(executor: &mut E, store: &BlockStore, state: &ChainState, info: &Info) -> Result<(), StartError> {
+    let last = state.last_block_height;
+    if info.height > last {
+        return Err(Fatal::new(format!(
+            "the application is at height {}, the block store at {last}: the block store is an older copy. Restore \
+             both from one moment",
+            info.height
+        ))
+        .into());
+    }
+    let first = if info.height == Height::ZERO { state.initial_height } else { Height(info.height.get() + 1) };
+    if first <= last {
+        tracing::info!(from = %first, to = %last, "executing blocks again");
+    }
+    for height in (first.get()..=last.get()).map(Height) {
+        let block = store.block(height)?;
+        let last_commit = match height.previous().filter(|_| height > state.initial_height) {
+            None => plume_engine::CommitInfo::default(),
+            Some(previous) => {
+                let validators = store.validators(previous)?;
+                commit_info(block.last_commit(), &validators).map_err(fatal)?
+            }
+        };
+        let decided = Block {
+            hash: Bytes::copy_from_slice(&block.hash()),
+            height,
+            time: block.time(),
+            txs: block.txs().to_vec(),
+            last_commit,
+            misbehaviour: Vec::new(),
+            next_validators_hash: Bytes::copy_from_slice(&block.header().next_validators_hash),
+            proposer: Bytes::copy_from_slice(block.proposer()),
+        };
+        let outcome = executor.finalize(&decided)?;
+        let stored = store.outcome(height)?;
+        if stored.app_hash != outcome.app_hash {
+            return Err(Fatal::new(format!(
+                "block {height} gave application hash {} when it was executed again, {} before: another version of \
+                 the state machine, or damaged state",
+                hex::encode_upper(&outcome.app_hash),
+                hex::encode_upper(&stored.app_hash)
+            ))
+            .into());
+        }
+        executor.commit()?;
+    }
+    Ok(())
+}
+
+/// The validator whose node starts the group: the first of the first set.
+fn genesis_leader(state: &ChainState) -> Option<[u8; 20]> {
+    let first = state.validators.validators().first().filter(|_| state.last_block_height == Height::ZERO);
+    first.map(|validator| *validator.address())
+}
+
+fn cursor(store: &BlockStore) -> Result<LogCursor, StartError> {
+    match store.cursor()? {
+        None => Ok(LogCursor::default()),
+        Some(bytes) => LogCursor::decode(bytes.as_ref())
+            .map_err(|error| Fatal::new(format!("the stored position in the Raft log is damaged: {error}")).into()),
+    }
+}
+
+fn binding(key: &KeyPair, chain_id: &str, node: &[u8; 20]) -> Bytes {
+    let signature = key.sign(&binding_bytes(chain_id, node));
+    let binding = Binding { key: Some(key_to_raw(&key.public())), signature: Bytes::copy_from_slice(&signature) };
+    binding.encode_to_vec().into()
+}
+
+/// What the next block can hold.
+pub(crate) fn limits(state: &ChainState) -> BlockLimits {
+    BlockLimits { max_data_bytes: Some(state.max_tx_bytes()), max_gas: params::max_gas(&state.consensus_params) }
+}
+
+fn warn_of_small_sets(state: &ChainState) {
+    let validators = state.validators.len();
+    if (2..=3).contains(&validators) {
+        tracing::warn!(
+            validators,
+            "with equal powers {validators} validators tolerate no crash: all of them must be up. Use 1, 4 or 7"
+        );
+    }
+}

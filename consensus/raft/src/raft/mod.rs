@@ -1,0 +1,9 @@
+//! The part that openraft drives: its types, the log, the network, the state machine that hands entries on.
+
+pub mod log;
+pub mod machine;
+pub mod network;
+pub mod staging;
+mod types;
+
+pub use types::{LogId, NodeId, NodeInfo, Proposed, Raft, RaftEntry, StoredMembership, TypeConfig};
