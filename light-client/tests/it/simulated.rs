@@ -108,7 +108,7 @@ impl Draft {
             };
             let signed = key(seed).sign(&vote.into_signable_vec(self.header.chain_id.clone())).to_bytes();
             let (validator_address, timestamp) = (member.address, time);
-            let signature = Signature::new(signed.to_vec()).expect("64 bytes");
+            let signature = Signature::new(signed).expect("64 bytes");
             match block_id {
                 Some(_) => CommitSig::BlockIdFlagCommit { validator_address, timestamp, signature },
                 None => CommitSig::BlockIdFlagNil { validator_address, timestamp, signature },

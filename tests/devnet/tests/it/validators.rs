@@ -23,7 +23,7 @@ const GROWS: u64 = 12;
 const RETURNS: u64 = 18;
 
 /// Stops all nodes also when the test fails; their threads could not end otherwise.
-struct StopAtEnd(Vec<Stop>);
+pub(crate) struct StopAtEnd(pub(crate) Vec<Stop>);
 
 impl Drop for StopAtEnd {
     fn drop(&mut self) {
@@ -91,7 +91,7 @@ fn validators_leave_change_and_return_by_schedule() {
     });
 }
 
-fn options(node: &Node) -> SupervisorOptions {
+pub(crate) fn options(node: &Node) -> SupervisorOptions {
     SupervisorOptions {
         binary: Some(cometbft()),
         flags: ["--log_level", "none"].map(str::to_owned).to_vec(),
@@ -99,7 +99,7 @@ fn options(node: &Node) -> SupervisorOptions {
     }
 }
 
-fn key(node: &Node) -> [u8; 32] {
+pub(crate) fn key(node: &Node) -> [u8; 32] {
     match Home::new(node.home()).validator_key().expect("written by devnet") {
         ValidatorKey::Ed25519(key) => key,
         ValidatorKey::Secp256k1(_) => panic!("devnet makes ed25519 keys"),

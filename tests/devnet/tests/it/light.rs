@@ -1,0 +1,227 @@
+//! A light client on a real chain whose validators change until none of the first is left: every header in sequence,
+//! by skipping, and from the command line.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use plume_chain::{Chain, ChainConfig, plume_modules};
+use plume_client::{RpcClient, RpcError};
+use plume_light_client::rpc::{self, RpcProvider, Transport, TransportError};
+use plume_light_client::{
+    Client, Finding, LightBlock, Mode, Provider, Sources, Time, TrustOptions, verify_absence, verify_membership,
+};
+use plume_primitives::Bech32Prefix;
+use plume_state::MemoryBackend;
+use plume_testkit::ScheduledValidators;
+use plume_tests_devnet::{Load, Network, plumed, until};
+use serde_json::{Value, json};
+
+use crate::validators::{StopAtEnd, key, options};
+
+/// The last height that is verified.
+const LAST: u64 = 60;
+
+/// Height, validator, power: the first three leave one after the other, return, and then the fourth leaves.
+const SCHEDULE: [(u64, usize, i64); 8] =
+    [(6, 0, 0), (10, 1, 0), (14, 2, 0), (30, 0, 10), (32, 1, 25), (34, 2, 10), (40, 3, 0), (50, 3, 7)];
+
+/// A height that the fourth validates alone, and one without it.
+const ALONE: u64 = 25;
+const WITHOUT: u64 = 45;
+
+/// Who validates a height: updates act two blocks later.
+fn members(height: u64) -> BTreeSet<(usize, i64)> {
+    let mut powers = [10_i64; 4];
+    for (at, validator, power) in SCHEDULE {
+        if at + 2 <= height {
+            powers[validator] = power;
+        }
+    }
+    powers.into_iter().enumerate().filter(|(_, power)| *power > 0).collect()
+}
+
+struct Http(RpcClient);
+
+impl Transport for Http {
+    fn call(&self, method: &str, params: &Value) -> Result<Value, TransportError> {
+        self.0.call(method, params).map_err(|error| match error {
+            RpcError::Refused { .. } => TransportError::Refused(error.to_string()),
+            other => TransportError::Unavailable(other.to_string()),
+        })
+    }
+}
+
+fn now() -> Time {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    Time::from_unix_timestamp(i64::try_from(elapsed.as_secs()).expect("a time"), elapsed.subsec_nanos()).expect("a time")
+}
+
+#[test]
+fn a_light_client_follows_changing_validators() {
+    let network = Network::create(4, 2);
+    let keys: Vec<_> = network.nodes().iter().map(key).collect();
+    let schedule = SCHEDULE.iter().fold(ScheduledValidators::new(), |schedule, (height, validator, power)| {
+        schedule.at(*height, keys[*validator], *power)
+    });
+    let options: Vec<_> = network.nodes().iter().map(options).collect();
+    std::thread::scope(|scope| {
+        let _guard = StopAtEnd(options.iter().map(|options| options.stop.clone()).collect());
+        let running: Vec<_> = options
+            .iter()
+            .map(|options| {
+                let catalogue = plume_modules().with(schedule.clone());
+                let chain = Chain::open_with(ChainConfig::default(), Arc::new(MemoryBackend::new()), catalogue);
+                scope.spawn(move || plume_cometbft::run(chain.expect("an empty chain"), options))
+            })
+            .collect();
+        let load = Load::start(&network, 2);
+        for node in network.nodes() {
+            until("the last height", || node.rpc().status().ok().filter(|status| status.latest_height > LAST));
+        }
+        load.finish();
+
+        let nodes: Vec<_> = network.rpcs().into_iter().map(|rpc| RpcProvider::new(rpc.url(), Http(rpc.clone()))).collect();
+        let trusted = nodes[0].light_block(1).expect("the first block");
+        every_header_verifies(&nodes, &trusted, &keys);
+        values_and_their_absence_are_proved(&network, &nodes[0], &trusted);
+        the_command_line_verifies(&network, &trusted);
+        if let Some(folder) = std::env::var_os("PLUME_LIGHT_VECTORS") {
+            record(&network, Path::new(&folder));
+        }
+
+        options.iter().for_each(|options| options.stop.request());
+        for node in running {
+            assert_eq!(node.join().expect("no panic").expect("clean"), 0);
+        }
+    });
+}
+
+fn client(trusted: &LightBlock) -> Client {
+    let options = TrustOptions::new(trusted.height(), trusted.hash(), std::time::Duration::from_secs(24 * 3600));
+    Client::new(trusted.header().chain_id.clone(), options, trusted.clone()).expect("the first block holds")
+}
+
+fn every_header_verifies(nodes: &[RpcProvider<Http>], trusted: &LightBlock, keys: &[[u8; 32]]) {
+    let witnesses: Vec<&dyn Provider> = nodes[1..].iter().map(|node| node as &dyn Provider).collect();
+    let sources = Sources { primary: &nodes[0], witnesses: &witnesses };
+    let sequence = client(trusted).verify(sources, LAST, Mode::Sequential, now()).expect("an honest chain");
+    assert_eq!(sequence.steps, LAST - 1);
+    assert!(sequence.witnesses.iter().all(|report| report.finding == Finding::Agrees), "{:?}", sequence.witnesses);
+
+    // The last set has much of the first again: one step. On the way it was the fourth alone, then the three others, and
+    // neither signed with a third of what was trusted before: headers in between are needed.
+    let mut skipping = client(trusted);
+    for (height, bisected) in [(LAST, false), (ALONE, true), (WITHOUT, true)] {
+        let skipped = skipping.verify(sources, height, Mode::Skipping, now()).expect("an honest chain");
+        assert!(sequence.trace.contains(&(height, skipped.block.hash())), "{:?}", skipped.trace);
+        assert_eq!(skipped.steps > 1, bisected, "{:?}", skipped.trace);
+        assert!(skipped.steps < LAST / 4, "{:?}", skipped.trace);
+    }
+
+    for (height, hash) in &sequence.trace {
+        let block = nodes[1].light_block(*height).expect("another node has it too");
+        assert_eq!(block.hash(), *hash);
+        let found: BTreeSet<_> = block
+            .validators()
+            .validators()
+            .iter()
+            .map(|found| {
+                let place = keys.iter().position(|key| found.pub_key.to_bytes() == key.as_slice());
+                (place.expect("a validator of this network"), i64::try_from(found.power()).expect("small"))
+            })
+            .collect();
+        assert_eq!(found, members(*height), "validators of height {height}");
+    }
+    // Backwards, from the last.
+    let back = client(&sequence.block).verify(sources, 2, Mode::Skipping, now()).expect("an honest chain");
+    assert_eq!((back.steps, back.block.hash()), (LAST - 2, sequence.trace[1].1));
+}
+
+fn ask(rpc: &RpcClient, store: &str, key: &[u8], height: u64) -> Value {
+    let path = format!("/store/{store}/key");
+    let params = json!({ "path": path, "data": hex::encode(key), "height": height.to_string(), "prove": true });
+    rpc.call("abci_query", &params).expect("an answer")
+}
+
+/// Key of the first account's balance, and of one in a denomination that nobody holds.
+fn balance_keys(network: &Network) -> [Vec<u8>; 2] {
+    let prefix = Bech32Prefix::new("plume").expect("devnet's prefix");
+    let address = prefix.parse_account(network.accounts()[0].address()).expect("written by plumed");
+    let key = |denom: &str| [&[2, 20][..], address.as_bytes(), denom.as_bytes()].concat();
+    [key(network.denom()), key("nobody")]
+}
+
+fn values_and_their_absence_are_proved(network: &Network, node: &RpcProvider<Http>, trusted: &LightBlock) {
+    let header = client(trusted).verify_to_height(node, LAST, now()).expect("an honest chain").block;
+    let [held, missing] = balance_keys(network);
+    let rpc = network.nodes()[2].rpc();
+    let answer = rpc::query(&ask(rpc, "bank", &held, LAST - 1)).expect("an answer");
+    assert!(!answer.value.is_empty());
+    verify_membership(header.app_hash(), "bank", &held, &answer.value, &answer.proof).expect("an honest node");
+    let answer = rpc::query(&ask(rpc, "bank", &missing, LAST - 1)).expect("an answer");
+    assert!(answer.value.is_empty());
+    verify_absence(header.app_hash(), "bank", &missing, &answer.proof).expect("an honest node");
+}
+
+fn light(network: &Network, command: &str, arguments: &[&str]) -> Output {
+    let url = network.nodes()[0].rpc().url();
+    let mut plumed = Command::new(plumed());
+    plumed.args(["--home"]).arg(network.folder()).args(["light", command, "--rpc", url, "--output", "json"]);
+    plumed.args(arguments).env_remove("PLUMED_NODE").env_remove("PLUMED_CHAIN_ID").output().expect("plumed runs")
+}
+
+fn the_command_line_verifies(network: &Network, trusted: &LightBlock) {
+    let hash = trusted.hash().to_string();
+    let trust = ["--trust-height", "1", "--trust-hash", &hash];
+    let witness = network.nodes()[3].rpc().url();
+    let last = LAST.to_string();
+    for (mode, way, steps) in [(&[][..], "skipping", None), (&["--sequential"], "sequential", Some(LAST - 1))] {
+        let done = light(network, "verify", &[&trust[..], &["--height", &last, "--witness", witness], mode].concat());
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let shown: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        assert_eq!((&shown["height"], &shown["chain_id"]), (&json!(last), &json!(network.chain_id())));
+        assert_eq!(shown["verified"]["way"], way);
+        assert_eq!(shown["verified"]["witnesses"], json!([{ "node": witness, "agrees": true, "says": "agrees" }]));
+        if let Some(steps) = steps {
+            assert_eq!(shown["verified"]["headers_verified"], steps.to_string());
+        }
+    }
+    let [held, missing] = balance_keys(network);
+    for (key, exists) in [(held, true), (missing, false)] {
+        let key = hex::encode(key);
+        let done = light(network, "query", &[&trust[..], &["--store", "bank", "--key", &key]].concat());
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let shown: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        assert_eq!(shown["exists"], exists);
+        assert_eq!(shown["value_text"].is_string(), exists, "{shown}");
+    }
+    let wrong = ["--trust-height", "1", "--trust-hash", &"5c".repeat(32)];
+    let done = light(network, "verify", &wrong);
+    let error = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{error}");
+    assert!(error.contains(&hash) && error.contains("Ask a second source"), "{error}");
+}
+
+/// Writes what the nodes answer, as the vectors of the light client's own tests.
+fn record(network: &Network, folder: &Path) {
+    let rpc = network.nodes()[0].rpc();
+    let mut chain = String::new();
+    for height in 1..=LAST {
+        let at = json!({ "height": height.to_string() });
+        let commit = rpc.call("commit", &at).expect("a commit");
+        let validators = rpc.call("validators", &at).expect("validators");
+        chain.push_str(&json!({ "commit": commit, "validators": validators }).to_string());
+        chain.push('\n');
+    }
+    std::fs::write(folder.join("chain.jsonl"), chain).expect("writable");
+    let [held, missing] = balance_keys(network);
+    let mut proofs = String::new();
+    for (key, height) in [(&held, LAST - 1), (&missing, LAST - 1), (&held, 1)] {
+        proofs.push_str(&json!({ "store": "bank", "key": hex::encode(key), "answer": ask(rpc, "bank", key, height) }).to_string());
+        proofs.push('\n');
+    }
+    std::fs::write(folder.join("proofs.jsonl"), proofs).expect("writable");
+}
