@@ -43,7 +43,7 @@ fn block() -> FullBlock {
         signatures: vec![plume_block::raw::CommitSig {
             block_id_flag: 2,
             validator_address: vec![7; 20],
-            timestamp: header.time.clone(),
+            timestamp: header.time,
             signature: vec![8; 64],
         }],
     };

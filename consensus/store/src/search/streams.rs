@@ -34,7 +34,7 @@ impl Limits {
     /// Called for each step; looks at the clock now and then.
     fn check(&self, steps: &mut u32) -> Result<(), StoreError> {
         *steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(1_024) && Instant::now() >= self.until {
+        if steps.is_multiple_of(256) && Instant::now() >= self.until {
             return Err(StoreError::TooSlow { seconds: self.seconds });
         }
         Ok(())

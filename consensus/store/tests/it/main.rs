@@ -1,0 +1,9 @@
+//! The store from outside.
+
+mod blocks;
+mod crash;
+mod model;
+mod parameters;
+mod pruning;
+mod search;
+mod support;
