@@ -18,6 +18,7 @@ pub(crate) async fn run(node: Arc<Node>, mut listener: Box<dyn Listener>) {
     let waiting = Arc::new(Mutex::new(Waiting::default()));
     loop {
         let accepted = tokio::select! {
+            biased;
             accepted = listener.accept() => accepted,
             () = node.stopping() => return,
         };
@@ -26,6 +27,7 @@ pub(crate) async fn run(node: Arc<Node>, mut listener: Box<dyn Listener>) {
             Err(error) => {
                 tracing::warn!(%error, "accepting failed");
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(PAUSE) => continue,
                     () = node.stopping() => return,
                 }
@@ -36,6 +38,7 @@ pub(crate) async fn run(node: Arc<Node>, mut listener: Box<dyn Listener>) {
         let (task, waiting) = (node.clone(), waiting.clone());
         node.spawn(async move {
             let outcome = tokio::select! {
+                biased;
                 outcome = handshake::accept(&task, stream, addr.clone()) => Some(outcome),
                 _ = evicted => None,
                 () = task.stopping() => None,

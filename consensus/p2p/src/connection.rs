@@ -1,6 +1,8 @@
 //! Runs one connection: reads, writes, keeps alive.
 
-use core::future::Future;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::Poll;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
@@ -37,17 +39,38 @@ pub(crate) async fn run(node: Arc<Node>, link: Arc<Link>, wire: Wire, announced:
     announced.await;
     let Wire { stream, mut input, mut output } = wire;
     let (mut read, mut write) = split(stream);
-    let reason = tokio::select! {
-        reason = link.closed() => reason,
-        reason = receive(&node, &link, &mut read, &mut input) => reason,
-        reason = transmit(&node, &link, &mut write, &mut output) => reason,
-        () = node.stopping() => PeerDownReason::local(CloseCode::Shutdown, "node stops"),
+    let reason = {
+        let traffic =
+            either(receive(&node, &link, &mut read, &mut input), transmit(&node, &link, &mut write, &mut output));
+        tokio::select! {
+            biased;
+            reason = link.closed() => reason,
+            () = node.stopping() => PeerDownReason::local(CloseCode::Shutdown, "node stops"),
+            reason = traffic => reason,
+        }
     };
     node.down(&link, &reason);
     if let PeerDownReason::Local { code, text } = &reason {
         let mut stream = read.unsplit(write);
         farewell(&mut stream, &mut output, &Frame::Close { code: *code as u8, text }).await;
     }
+}
+
+/// The first result of two futures, polled first in turn: neither can starve the other, and unlike with a random order
+/// a simulation can be repeated.
+async fn either<T>(first: impl Future<Output = T>, second: impl Future<Output = T>) -> T {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let mut turn = false;
+    poll_fn(move |cx| {
+        turn = !turn;
+        let (one, other): (Pin<&mut dyn Future<Output = T>>, Pin<&mut dyn Future<Output = T>>) =
+            if turn { (first.as_mut(), second.as_mut()) } else { (second.as_mut(), first.as_mut()) };
+        match one.poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => other.poll(cx),
+        }
+    })
+    .await
 }
 
 async fn transmit(

@@ -14,6 +14,7 @@ use crate::{CloseCode, PeerAddress, handshake};
 /// Dials whenever there is no connection, until `cancelled` or the node stops.
 pub(crate) async fn run(node: Arc<Node>, address: PeerAddress, cancelled: oneshot::Receiver<()>) {
     tokio::select! {
+        biased;
         () = keep(&node, &address) => {}
         _ = cancelled => {}
         () = node.stopping() => {}

@@ -1,7 +1,7 @@
 //! One connection as the rest of the node sees it.
 
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -45,7 +45,7 @@ pub(crate) struct Link {
 #[derive(Default)]
 struct Requests {
     next: u64,
-    waiting: HashMap<u64, (u8, oneshot::Sender<Result<Bytes, RequestError>>)>,
+    waiting: BTreeMap<u64, (u8, oneshot::Sender<Result<Bytes, RequestError>>)>,
 }
 
 struct Traffic {

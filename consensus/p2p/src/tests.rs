@@ -5,5 +5,6 @@ mod garbage;
 mod hostile;
 mod lifecycle;
 mod messages;
+mod simulation;
 mod support;
 mod tcp;
