@@ -133,3 +133,28 @@ fn a_trusted_block_is_compared_as_well() {
     assert!(matches!(&error, Error::NoWitnessAgrees { height: 20, .. }), "{error:?}");
     assert_eq!(primary.asked(), Vec::<u64>::new());
 }
+
+/// Two chains of four blocks that everyone signed from block 3 on, as a node's RPC gives them: `plumed`'s own tests serve
+/// them to show what it makes of a fork.
+#[test]
+fn the_recorded_fork_is_this_one() {
+    let chain = Chain::of(4);
+    let fork = chain.fork(2, vec![four(); 3], 9);
+    let line = |block: &plume_light_client::LightBlock| {
+        let stored = serde_json::to_value(block).unwrap();
+        let total = block.validators().validators().len().to_string();
+        let commit = serde_json::json!({ "signed_header": stored["signed_header"], "canonical": true });
+        let validators = serde_json::json!({
+            "block_height": block.height().to_string(),
+            "validators": stored["validators"],
+            "count": total,
+            "total": total,
+        });
+        serde_json::json!({ "commit": commit, "validators": validators }).to_string() + "\n"
+    };
+    let made: String = chain.blocks.iter().chain(&fork.blocks).map(line).collect();
+    if let Some(folder) = std::env::var_os("PLUME_LIGHT_VECTORS") {
+        std::fs::write(std::path::Path::new(&folder).join("fork.jsonl"), &made).unwrap();
+    }
+    assert_eq!(made, include_str!("../data/fork.jsonl"));
+}
