@@ -145,7 +145,7 @@ impl ChainReader {
     }
 
     /// Writes the state snapshot of a recent height (the last one when `None`) and serves it from then on; gives the one that
-    /// there is already. Takes about two microseconds for each key, while blocks go on.
+    /// there is already. Takes about five microseconds for each key, while blocks go on.
     ///
     /// # Errors
     /// No folder for snapshots; a height that is not in the window of recent versions; a disk that fails.

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use plume_state::{
-    Backend, ChangeSet, Manifest, MemoryBackend, Restore, SNAPSHOT_CHUNK_BYTES, State, StateConfig, StateOptions, Store,
-    sha256,
+    Backend, ChangeSet, Manifest, MemoryBackend, Restore, SNAPSHOT_CHUNK_BYTES, State, StateConfig, StateOptions,
+    Store, sha256,
 };
 use plume_state_rocksdb::{Config, RocksBackend};
 
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let prepared = state.prepare(&block(first, accounts.min(first + BLOCK)))?;
         state.commit(prepared, state.height() + 1)?;
     }
-    let before = memory()?;
+    let (before, cpu_before) = (memory()?, cpu()?);
     let (peak, (chunks, manifest, bytes, times)) = watch(|| -> Result<_, Box<dyn Error>> {
         let begun = Instant::now();
         let export = state.reader().pin(state.height())?.export(SNAPSHOT_CHUNK_BYTES)?;
@@ -58,11 +58,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok((export.manifest().chunks(), manifest, bytes, (cut, begun.elapsed())))
     })?;
     println!(
-        "written: {accounts} records in {chunks} chunks, {bytes} B ({:.1} B per record), manifest {} B; cut in {:.2} s, {:.2} s in all; {:.1} MiB RAM above {:.0} MiB of state",
+        "written: {accounts} records in {chunks} chunks, {bytes} B ({:.1} B per record), manifest {} B; cut in {:.2} s, {:.2} s in all, CPU {:.2} s; {:.1} MiB RAM above {:.0} MiB of state",
         bytes as f64 / f64::from(accounts),
         manifest.len(),
         times.0.as_secs_f64(),
         times.1.as_secs_f64(),
+        cpu()? - cpu_before,
         mib(peak.saturating_sub(before)),
         mib(before)
     );
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(state);
 
     // The node that takes it over.
-    let before = memory()?;
+    let (before, cpu_before) = (memory()?, cpu()?);
     let backend = Arc::new(RocksBackend::open(folder.join("state"), &Config::new("bench-1", [BANK]))?);
     let begun = Instant::now();
     let (peak, ()) = watch(|| -> Result<(), Box<dyn Error>> {
@@ -81,15 +82,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         Ok(restore.finish(&ChangeSet::new())?)
     })?;
-    let taken = begun.elapsed();
+    let (taken, cpu_taken) = (begun.elapsed(), cpu()? - cpu_before);
     let disk = backend.durable()?.map(|durable| durable.height);
     assert_eq!(disk, Some(height));
     let begun = Instant::now();
     let restored = State::open(config(), backend)?;
     assert_eq!((restored.app_hash(), restored.height()), (app_hash, height));
     println!(
-        "taken over: verified and durable in {:.2} s, {:.1} MiB RAM above {:.0} MiB; opened in {:.2} s",
+        "taken over: verified and durable in {:.2} s, CPU {:.2} s, {:.1} MiB RAM above {:.0} MiB; opened in {:.2} s",
         taken.as_secs_f64(),
+        cpu_taken,
         mib(peak.saturating_sub(before)),
         mib(before),
         begun.elapsed().as_secs_f64()
@@ -122,6 +124,16 @@ fn watch<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<(usize, 
         let peak = watcher.join().map_err(|_| "the watcher panicked")?;
         Ok((peak, result?))
     })
+}
+
+/// CPU seconds of the process, in steps of 10 ms.
+fn cpu() -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // User and system time are fields 14 and 15; the name, field 2, may hold spaces.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks =
+        |at: usize| fields.get(at).ok_or("no times").and_then(|ticks| ticks.parse::<f64>().map_err(|_| "times"));
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 
 /// Bytes resident.

@@ -37,8 +37,8 @@ impl PinnedVersion {
     }
 
     /// Decides how the version's trees are cut into chunks: a subtree whose records take at most `chunk_bytes` is one chunk, a
-    /// larger one is cut in two, unless it is a single record. So the cuts depend on the contents only. Takes about a
-    /// microsecond per key.
+    /// larger one is cut in two, unless it is a single record. So the cuts depend on the contents only. Takes
+    /// about two microseconds per key, and writing as much again.
     ///
     /// # Errors
     /// [`StateError::Unavailable`] when the version is gone (above); [`StateError::Fatal`] for more stores or chunks than a
