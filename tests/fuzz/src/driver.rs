@@ -10,7 +10,7 @@ use anyhow::Context;
 use plume_testkit::Rng;
 use sha2::{Digest, Sha256};
 
-use crate::{Features, Target, mutate, mutate::Source, panics, seeds, targets::Kind};
+use crate::{Features, Target, mutate, mutate::Source, panics, seeds, snapshots, targets::Kind};
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -72,6 +72,7 @@ pub fn run(target: &Target, options: &Options) -> anyhow::Result<Report> {
         Kind::Tx => txs.clone(),
         Kind::Block => seeds::blocks(),
         Kind::Frames => seeds::frames(),
+        Kind::Snapshot => snapshots::seeds(),
     };
     corpus.extend(options.corpus.as_deref().map(read_folder).transpose()?.unwrap_or_default());
     for input in &corpus {

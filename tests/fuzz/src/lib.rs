@@ -10,6 +10,7 @@ mod mutate;
 mod panics;
 mod protobuf;
 mod seeds;
+mod snapshots;
 mod targets;
 mod txs;
 mod world;

@@ -47,6 +47,7 @@ pub fn next(rng: &mut Rng, kind: Kind, source: &Source<'_>) -> Vec<u8> {
             Kind::Tx => tx(rng, &input, source),
             Kind::Block => block(rng, &input, source),
             Kind::Frames => frames(rng, &input, source),
+            Kind::Snapshot => bytes(rng, &input, source),
         };
     }
     input.truncate(MAX_LEN);

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::{
-    Features,
+    Features, snapshots,
     world::{self, World, with_world},
 };
 
@@ -36,6 +36,8 @@ pub enum Kind {
     Block,
     /// Length-prefixed ABCI requests.
     Frames,
+    /// What to feed, one byte, then a chunk or metadata of a state snapshot.
+    Snapshot,
 }
 
 /// A function under test.
@@ -50,13 +52,14 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "check_tx", kind: Kind::Tx, run: check_tx },
     Target { name: "process_proposal", kind: Kind::Block, run: process_proposal },
     Target { name: "finalize_block", kind: Kind::Block, run: finalize_block },
     Target { name: "abci_frames", kind: Kind::Frames, run: abci_frames },
     Target { name: "abci_server", kind: Kind::Frames, run: abci_server },
     Target { name: "tx_decoder", kind: Kind::Tx, run: tx_decoder },
+    Target { name: "snapshots", kind: Kind::Snapshot, run: snapshots::snapshots },
 ];
 
 /// The target of this name.

@@ -56,6 +56,11 @@ fn tx_decoder() {
     smoke("tx_decoder", 8);
 }
 
+#[test]
+fn snapshots() {
+    smoke("snapshots", 12);
+}
+
 /// Panics when a body has a memo of more than 20 bytes that begins with `x`: no seed has one.
 fn fragile(input: &[u8]) -> Features {
     use plume_proto::Message;
