@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::RwLock;
 use plume_block::{ValidatorSet, key_from_raw, raw};
 use plume_engine::{Reader, ValidatorKey};
 use plume_home::keys::consensus_address;
@@ -32,6 +33,28 @@ pub struct Allowed {
     pub anybody: bool,
 }
 
+/// The connections, for their own handler. Whoever ends the node must call [`Connections::clear`]: connections own their
+/// handler, and the two would keep each other, the block store and its lock for ever.
+#[derive(Clone, Default)]
+pub struct Connections(Arc<RwLock<Option<Peers>>>);
+
+impl Connections {
+    /// They run.
+    pub fn set(&self, peers: Peers) {
+        *self.0.write() = Some(peers);
+    }
+
+    /// The node ends.
+    pub fn clear(&self) {
+        let peers = self.0.write().take();
+        drop(peers);
+    }
+
+    fn get(&self) -> Option<Peers> {
+        self.0.read().clone()
+    }
+}
+
 /// Serves the peers of one node.
 pub struct Inbound<R: Reader> {
     /// Chain id, for bindings.
@@ -42,8 +65,8 @@ pub struct Inbound<R: Reader> {
     pub raft: Arc<OnceLock<Raft>>,
     /// Large blocks that were sent ahead of their append.
     pub staged: Arc<Staged>,
-    /// Set once connections run.
-    pub peers: Arc<OnceLock<Peers>>,
+    /// Set while the node runs.
+    pub peers: Connections,
     /// Votes and standings, to the driver.
     pub messages: mpsc::Sender<(PeerId, Consensus)>,
     /// Comings and goings, to the driver.

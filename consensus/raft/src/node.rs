@@ -23,7 +23,7 @@ use crate::exec::Exec;
 use crate::forward::forward;
 use crate::handle::{RaftEngine, RpcView};
 use crate::hooks::Hooks;
-use crate::inbound::{Allowed, Inbound};
+use crate::inbound::{Allowed, Connections, Inbound};
 use crate::raft::log::RaftLog;
 use crate::raft::machine::{LogCursor, Machine, Shared};
 use crate::raft::network::Network;
@@ -126,6 +126,16 @@ pub struct Node<R: Reader> {
     ended: watch::Receiver<Option<Result<(), Fatal>>>,
     forwarding: JoinHandle<()>,
     drain: Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, Result<(), Fatal>> + Send + Sync>,
+    _unlink: Unlink,
+}
+
+/// Lets the connections' handler forget the connections when the node is dropped.
+struct Unlink(Connections);
+
+impl Drop for Unlink {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// The channels of a connection, most urgent first.
@@ -175,7 +185,7 @@ impl<R: Reader> Node<R> {
         let (to_messages, messages) = mpsc::channel(MESSAGES);
         let (inputs, from_inputs) = mpsc::unbounded_channel();
         let latest = LatestVotes::default();
-        let (raft_cell, peers_cell) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+        let (raft_cell, peers_cell) = (Arc::new(OnceLock::new()), Connections::default());
         let inbound = Inbound {
             chain_id: state.chain_id.clone(),
             allowed: options.allowed.clone(),
@@ -215,7 +225,8 @@ impl<R: Reader> Node<R> {
         let peers =
             Peers::start(p2p, node_key, options.network, Arc::new(|_: &plume_p2p::PeerId| true), Arc::new(inbound))
                 .await?;
-        drop(peers_cell.set(peers.clone()));
+        peers_cell.set(peers.clone());
+        let unlink = Unlink(peers_cell);
         let config = Arc::new(options.settings.raft.config(&state.chain_id)?);
         let raft = Raft::new(id, config, Network::new(peers.clone()), log, machine)
             .await
@@ -262,7 +273,22 @@ impl<R: Reader> Node<R> {
         let drain = Box::new(move || -> futures_util::future::BoxFuture<'static, Result<(), Fatal>> {
             Box::pin(async move { worker.call("writing what is committed", |worker| worker.executor.drain()).await })
         });
-        Ok(Self { store, mempool, events, view, reader, peers, id, validator, raft, inputs, ended, forwarding, drain })
+        Ok(Self {
+            store,
+            mempool,
+            events,
+            view,
+            reader,
+            peers,
+            id,
+            validator,
+            raft,
+            inputs,
+            ended,
+            forwarding,
+            drain,
+            _unlink: unlink,
+        })
     }
 
     /// The node as the state machine's own queries see it.
