@@ -1,22 +1,23 @@
-use core::fmt;
-
-use base64::Engine as _;
-use ed25519_consensus::SigningKey;
+use plume_engine::ValidatorKey;
 use plume_home::keys::KeyPair;
+use rustls::sign::{Signer, SigningKey};
+use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 use crate::PeerId;
 
 /// The ed25519 key by which a node proves who it is.
-#[derive(Clone)]
+///
+/// Its debug form, like that of [`KeyPair`], shows the public half only.
+#[derive(Debug, Clone)]
 pub struct NodeKey {
-    seed: [u8; 32],
+    pair: KeyPair,
     public: [u8; 32],
 }
 
 impl NodeKey {
     /// The key with this seed.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self { seed, public: SigningKey::from(seed).verification_key().to_bytes() }
+        Self::from(&KeyPair::from_seed(seed))
     }
 
     /// Public half.
@@ -32,31 +33,34 @@ impl NodeKey {
     /// A key that claims to be `public` without knowing its seed.
     #[cfg(test)]
     pub(crate) fn forged(seed: [u8; 32], public: [u8; 32]) -> Self {
-        Self { seed, public }
-    }
-
-    /// PKCS#8 (RFC 8410): fixed prefix, then the seed.
-    pub(crate) fn pkcs8(&self) -> Vec<u8> {
-        const PREFIX: [u8; 16] =
-            [0x30, 0x2e, 0x02, 0x01, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 4, 32];
-        [&PREFIX[..], &self.seed].concat()
+        Self { public, ..Self::from_seed(seed) }
     }
 }
 
 impl From<&KeyPair> for NodeKey {
     fn from(pair: &KeyPair) -> Self {
-        // The key file is the one form in which a pair gives its seed away.
-        let file: serde_json::Value = serde_json::from_str(&pair.to_node_json()).expect("written as JSON");
-        let text = file["priv_key"]["value"].as_str().expect("a key file has a private key");
-        let bytes = base64::engine::general_purpose::STANDARD.decode(text).expect("written as base64");
-        Self::from_seed(*bytes.first_chunk().expect("seed and public key"))
+        let ValidatorKey::Ed25519(public) = pair.public() else { unreachable!("key pairs are ed25519") };
+        Self { pair: pair.clone(), public }
     }
 }
 
-impl fmt::Debug for NodeKey {
-    /// # Security
-    /// Without the seed.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NodeKey").field(&self.id()).finish()
+/// For the TLS library.
+impl SigningKey for NodeKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered.contains(&SignatureScheme::ED25519).then(|| Box::new(self.clone()) as Box<dyn Signer>)
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ED25519
+    }
+}
+
+impl Signer for NodeKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(self.pair.sign(message).to_vec())
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
     }
 }

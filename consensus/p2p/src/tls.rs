@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
 use rustls::sign::CertifiedKey;
@@ -39,9 +39,8 @@ pub(crate) struct Tls {
 impl Tls {
     pub(crate) fn new(key: &NodeKey) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let signer = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.pkcs8()))?;
         let public = CertificateDer::from([&SPKI[..], key.public()].concat());
-        let key = Arc::new(CertifiedKey::new(vec![public], signer));
+        let key = Arc::new(CertifiedKey::new(vec![public], Arc::new(key.clone())));
         let verifier = Arc::new(Verifier { expected: None, algorithms: provider.signature_verification_algorithms });
         let mut config = ServerConfig::builder_with_details(provider.clone(), Arc::new(NoTime))
             .with_protocol_versions(&[&TLS13])?

@@ -48,7 +48,6 @@ async fn a_listener_with_another_key_is_refused_by_the_dialler() {
 async fn a_claimed_key_without_its_private_half_is_refused_on_both_sides() {
     let forged = NodeKey::forged([9; 32], *key(2).public());
     assert_eq!(forged.id(), id(2));
-    // The key type itself notices the mismatch in PKCS#8 version 2 only, so TLS has to.
     let forged = Tls::new(&forged).expect("loads");
     let honest = Tls::new(&key(1)).expect("loads");
     let attempt = |dialler: Tls, listener: Tls, expected: PeerId| async move {

@@ -115,8 +115,7 @@ fn run(crash: bool) -> Vec<(u128, u8, String)> {
     }
     until(&mut sim, 32);
     drop(sim);
-    let log = log.lock().clone();
-    log
+    log.lock().clone()
 }
 
 /// The ups and downs that `own` reports of `other`, in whole seconds.
