@@ -2,7 +2,7 @@
 
 use plume_block::raw;
 use plume_engine::{IncludedTx, Reader};
-use plume_events::Query;
+use plume_events::{Operator, Query};
 use plume_store::{Found, Order, StoreError};
 use sha2::{Digest as _, Sha256};
 
@@ -10,6 +10,7 @@ use super::blocks::{broken, kept, write_block};
 use super::{State, paging};
 use crate::json::Json;
 use crate::render;
+use crate::request::go;
 
 /// Longest query of `tx_search` in bytes (`maxQueryLength`).
 const MAX_QUERY: usize = 512;
@@ -42,6 +43,7 @@ impl<R: Reader> State<R> {
             return Err("maximum query length exceeded".to_owned());
         }
         let query: Query = query.parse().map_err(|error| format!("{error}"))?;
+        require_hash(&query)?;
         let order = order(order_by, Order::Ascending)?;
         let found = search(page, per_page, |page, per_page| self.env.store.search_txs(&query, order, page, per_page))?;
         let proofs = found.items.iter().map(|tx| self.proof(tx, prove)).collect::<Result<Vec<_>, _>>()?;
@@ -86,6 +88,22 @@ impl<R: Reader> State<R> {
         }
         let index = usize::try_from(tx.index).unwrap_or(usize::MAX);
         Ok(kept(self.env.store.block(tx.height))?.and_then(|block| block.tx_proof(index)))
+    }
+}
+
+/// A query for a hash is answered by the hash alone, so that it has to be one (`lookForHash` of the `kv` indexer).
+fn require_hash(query: &Query) -> Result<(), String> {
+    let mut hashes = query
+        .conditions()
+        .iter()
+        .filter(|condition| condition.tag() == plume_events::TX_HASH_KEY && condition.operator() == Operator::Equal);
+    let Some(hash) = hashes.next() else { return Ok(()) };
+    match go::hex(hash.text().as_bytes()) {
+        Ok(bytes) if bytes.is_empty() => {
+            Err("error while retrieving the result: transaction hash cannot be empty".to_owned())
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("error during searching for a hash in the query: {error}")),
     }
 }
 
@@ -136,10 +154,7 @@ fn write_tx(json: &mut Json, found: &IncludedTx, proof: Option<&raw::TxProof>) {
                     object.quoted("total", proof.total);
                     object.quoted("index", proof.index);
                     object.base64("leaf_hash", &proof.leaf_hash);
-                    // A tree of one leaf has no others.
-                    if !proof.aunts.is_empty() {
-                        object.key("aunts").list(&proof.aunts, |json, aunt| json.base64(aunt));
-                    }
+                    object.key("aunts").list(&proof.aunts, |json, aunt| json.base64(aunt));
                 });
             });
         }

@@ -14,8 +14,6 @@ pub(crate) enum SyntaxError {
     Empty,
     /// A byte that cannot stand where it stands.
     Byte(u8, &'static str),
-    /// Arrays or objects nested more than [`MAX_DEPTH`] deep.
-    Depth,
 }
 
 /// Go's words: a decoder that reads from a stream says `unexpected EOF` instead.
@@ -25,7 +23,6 @@ impl fmt::Display for SyntaxError {
             Self::End => f.write_str("unexpected end of JSON input"),
             Self::Empty => f.write_str("EOF"),
             Self::Byte(byte, context) => write!(f, "invalid character {} {context}", quoted(*byte)),
-            Self::Depth => f.write_str("exceeded max depth"),
         }
     }
 }
@@ -117,7 +114,7 @@ pub(super) fn scan(data: &[u8]) -> Result<usize, SyntaxError> {
                 }
                 b'{' | b'[' => {
                     if open.len() == MAX_DEPTH {
-                        return Err(SyntaxError::Depth);
+                        return unexpected("exceeded max depth");
                     }
                     let object = byte == b'{';
                     open.push(if object { Container::Object } else { Container::Array });
@@ -322,7 +319,7 @@ mod tests {
     fn nesting_is_bounded() {
         let deep = |levels: usize| [vec![b'['; levels], vec![b']'; levels]].concat();
         assert_eq!(validate(&deep(10_000)), Ok(()));
-        assert_eq!(validate(&deep(10_001)), Err(SyntaxError::Depth));
+        assert_eq!(validate(&deep(10_001)), Err(SyntaxError::Byte(b'[', "exceeded max depth")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From bytes to a call: JSON-RPC bodies, query strings, and typed parameters.
 
 pub(crate) mod evidence;
-mod go;
+pub(crate) mod go;
 mod rpc;
 mod uri;
 mod value;

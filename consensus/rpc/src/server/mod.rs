@@ -6,6 +6,7 @@ mod http;
 mod io;
 mod pages;
 mod subscription;
+mod target;
 mod ws;
 
 use std::convert::Infallible;
@@ -160,7 +161,7 @@ async fn accept<R: Reader>(
 
 async fn serve<R: Reader>(stream: TcpStream, client: SocketAddr, state: Arc<State<R>>, mut guard: Guard) {
     let _ = stream.set_nodelay(true);
-    let stream = io::WriteDeadline::new(stream, state.write_timeout());
+    let stream = target::Encoded::new(io::WriteDeadline::new(stream, state.write_timeout()));
     let max_header = state.settings.max_header_bytes.max(MIN_HEADER_BUFFER);
     let handler = {
         let guard = guard.clone();

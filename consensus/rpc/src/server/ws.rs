@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method as Verb, Response, StatusCode};
+use axum::http::{HeaderValue, Method as Verb, Response, StatusCode, header};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use plume_engine::Reader;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::Guard;
+use super::clients::Place;
 use super::http::{TOO_FEW_ARGUMENTS, arguments, text};
 use super::subscription::{Active, feed};
 use crate::answer::{self, Failure};
@@ -65,7 +66,12 @@ pub(super) async fn upgrade<R: Reader>(
         response.headers_mut().insert("sec-websocket-version", HeaderValue::from_static("13"));
         response
     };
-    if parts.method != Verb::GET {
+    let names = |name, token: &str| {
+        let values = parts.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|list| list.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    };
+    let asks = names(header::CONNECTION, "upgrade") && names(header::UPGRADE, "websocket");
+    if asks && parts.method != Verb::GET {
         return refused(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
     }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
@@ -162,7 +168,7 @@ impl<R: Reader> Session<R> {
     async fn subscribe(&mut self, id: Id, query: &str) -> Option<Vec<u8>> {
         // Those that were cancelled free their places.
         self.subscriptions.retain(|_, active| !active.ended());
-        match self.open(&id, query) {
+        match self.open(query) {
             Err(error) => Some(Failure::internal(error).answer(Some(&id))),
             Ok((key, place, subscription)) => {
                 // The answer goes out before the first event.
@@ -178,12 +184,7 @@ impl<R: Reader> Session<R> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "taken apart at once by its one caller")]
-    fn open(
-        &self,
-        _id: &Id,
-        query: &str,
-    ) -> Result<(String, crate::server::clients::Place, plume_events::Subscription), String> {
+    fn open(&self, query: &str) -> Result<(String, Place, plume_events::Subscription), String> {
         self.state.clients.admit(self.client)?;
         if query.len() > MAX_QUERY {
             return Err("maximum query length exceeded".to_owned());
