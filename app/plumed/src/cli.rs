@@ -19,7 +19,7 @@ pub struct Cli {
     #[arg(long, global = true, env = "PLUMED_HOME", value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Least level of log messages: a level, or a filter such as `info,plume_state=debug`.
-    #[arg(long, global = true, env = "PLUMED_LOG_LEVEL", value_name = "FILTER", default_value = "info")]
+    #[arg(long, global = true, env = "PLUMED_LOG_LEVEL", value_name = "FILTER", default_value = "info,openraft=warn")]
     pub log_level: String,
     /// Form of log messages.
     #[arg(long, global = true, env = "PLUMED_LOG_FORMAT", value_enum, default_value_t = LogFormat::Plain)]

@@ -56,6 +56,11 @@ impl Home {
         self.0.join("data/application.db")
     }
 
+    /// `data/snapshots`, the state's snapshots for other nodes.
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("data/snapshots")
+    }
+
     /// Reads `app.toml`; defaults when there is none.
     pub fn app_config(&self) -> Result<AppConfig> {
         read_toml(&self.app_toml())
@@ -109,6 +114,24 @@ pub struct AppConfig {
     pub checkpoint_minutes: u64,
     /// Times of the Raft engine.
     pub raft: RaftConfig,
+    /// Snapshots of the state for nodes that join.
+    pub state_sync: StateSyncConfig,
+}
+
+/// `[state-sync]` of `app.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct StateSyncConfig {
+    /// A snapshot is written at heights that are multiples of this; 0 for none.
+    pub snapshot_interval: u64,
+    /// How many snapshots are kept; 0 keeps all.
+    pub snapshot_keep_recent: u32,
+}
+
+impl Default for StateSyncConfig {
+    fn default() -> Self {
+        Self { snapshot_interval: 0, snapshot_keep_recent: 2 }
+    }
 }
 
 /// `[raft]` of `app.toml`.
@@ -138,6 +161,7 @@ impl Default for AppConfig {
             min_retain_blocks: 0,
             checkpoint_minutes: 10,
             raft: RaftConfig::default(),
+            state_sync: StateSyncConfig::default(),
         }
     }
 }
@@ -162,7 +186,10 @@ impl AppConfig {
              checkpoint-minutes = {}\n\n\
              # Times of the Raft engine in milliseconds: the leader's sign of life, and the bounds of its silence before\n\
              # an election. Use longer ones between continents or on slow machines.\n\
-             [raft]\nheartbeat-ms = {}\nelection-min-ms = {}\nelection-max-ms = {}\n",
+             [raft]\nheartbeat-ms = {}\nelection-min-ms = {}\nelection-max-ms = {}\n\n\
+             # Snapshots of the state, from which a node that joins can start: one at each height that is a multiple of\n\
+             # snapshot-interval (0: none), the last snapshot-keep-recent of them (0: all).\n\
+             [state-sync]\nsnapshot-interval = {}\nsnapshot-keep-recent = {}\n",
             self.minimum_gas_prices,
             self.pruning,
             self.pruning_keep_recent,
@@ -170,7 +197,9 @@ impl AppConfig {
             self.checkpoint_minutes,
             self.raft.heartbeat_ms,
             self.raft.election_min_ms,
-            self.raft.election_max_ms
+            self.raft.election_max_ms,
+            self.state_sync.snapshot_interval,
+            self.state_sync.snapshot_keep_recent
         )
     }
 }
@@ -235,6 +264,7 @@ mod tests {
             min_retain_blocks: 7,
             checkpoint_minutes: 3,
             raft: RaftConfig { heartbeat_ms: 1, election_min_ms: 2, election_max_ms: 3 },
+            state_sync: StateSyncConfig { snapshot_interval: 4, snapshot_keep_recent: 5 },
         };
         let client = ClientConfig { chain_id: "a-1".to_owned(), ..ClientConfig::default() };
         home.write_configs(&app, &client).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use plume_chain::{Chain, ChainConfig};
+use plume_chain::{Chain, ChainConfig, SnapshotConfig};
 use plume_engine::{Executor, Genesis, InitOutcome};
 use plume_primitives::DecCoins;
 use plume_state::MemoryBackend;
@@ -65,6 +65,12 @@ pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
         minimum_gas_prices,
         min_retain_blocks: config.min_retain_blocks,
         history_blocks: keep_recent.unwrap_or(0),
+        snapshots: SnapshotConfig {
+            folder: Some(home.snapshots()),
+            interval: config.state_sync.snapshot_interval,
+            keep_recent: config.state_sync.snapshot_keep_recent,
+            ..SnapshotConfig::default()
+        },
         ..ChainConfig::default()
     };
     Ok(Chain::open(chain, Arc::new(backend))?)

@@ -11,9 +11,11 @@ use plume_engine::Executor;
 use plume_home::config::{NodeId, PeerAddress, Settings};
 use plume_home::keys::consensus_address;
 use plume_mempool::MempoolConfig;
+use plume_metrics::NodeMetrics;
 use plume_p2p::{PeerId, TcpNetwork};
 use plume_primitives::{Height, Timestamp};
-use plume_raft::{Allowed, BlockSettings, Hooks, Node, NodeOptions, RaftSettings, Step};
+use plume_light_client::{Hash, TrustOptions};
+use plume_raft::{Allowed, BlockSettings, Hooks, Node, NodeOptions, RaftSettings, StateSyncSettings, Step};
 use plume_rpc::{Environment, RpcSettings, Server};
 use plume_wal::RealDisk;
 use rand::RngCore;
@@ -49,7 +51,21 @@ async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, s
         home = %home.path().display(), rpc = %settings.rpc.laddr, p2p = %settings.p2p.laddr,
         validator = %hex::encode_upper(consensus_address(&validator)), "starting with Raft"
     );
-    let node = Node::start(chain, options).await?;
+    let instrumentation = &settings.instrumentation;
+    let metrics = match instrumentation.prometheus {
+        true => NodeMetrics::new(&instrumentation.namespace, &options.genesis.chain_id),
+        false => NodeMetrics::disabled(),
+    };
+    let _served = match instrumentation.prometheus {
+        true => {
+            let limit = instrumentation.max_open_connections;
+            let served = metrics.serve(&instrumentation.prometheus_listen_addr, limit).await?;
+            info!(address = %served.addr(), "metrics");
+            Some(served)
+        }
+        false => None,
+    };
+    let node = Node::start_with_metrics(chain, options, metrics).await?;
     reader.set_engine(Arc::new(node.engine()));
     let view = node.rpc_view(&moniker, &settings.rpc.laddr, settings.tx_index.indexer == "kv", validator, clock);
     let environment = Environment {
@@ -137,6 +153,7 @@ fn node_options(home: &Home, settings: &Settings, app: &AppConfig) -> Result<Nod
             create_empty_blocks_interval: consensus.create_empty_blocks_interval,
         },
         raft: raft_settings(app),
+        state_sync: state_sync(settings)?,
         ..plume_raft::Settings::default()
     };
     let mempool = &settings.mempool;
@@ -166,6 +183,21 @@ fn node_options(home: &Home, settings: &Settings, app: &AppConfig) -> Result<Nod
         hooks: hooks()?,
         inline: false,
     })
+}
+
+/// Where a new node begins if not with the first block.
+fn state_sync(settings: &Settings) -> Result<Option<StateSyncSettings>> {
+    let statesync = &settings.statesync;
+    if !statesync.enable {
+        return Ok(None);
+    }
+    let hash = statesync.trust_hash.context("statesync.enable needs statesync.trust_height and statesync.trust_hash")?;
+    Ok(Some(StateSyncSettings {
+        trust: TrustOptions::new(statesync.trust_height, Hash::Sha256(hash), statesync.trust_period),
+        discovery_time: statesync.discovery_time,
+        chunk_request_timeout: statesync.chunk_request_timeout,
+        chunk_fetchers: usize::try_from(statesync.chunk_fetchers)?,
+    }))
 }
 
 fn raft_settings(app: &AppConfig) -> RaftSettings {

@@ -2,7 +2,7 @@
 
 mod address;
 mod duration;
-pub mod sections;
+mod sections;
 mod settings;
 mod value;
 
@@ -10,6 +10,9 @@ use core::fmt::Write as _;
 
 pub use address::{AddressError, ListenAddress, NodeId, PeerAddress};
 pub use duration::{format_duration, parse_duration};
+pub use sections::{
+    Base, BlockSync, Consensus, Instrumentation, Mempool, P2p, Rpc, StateSync, Storage, TxIndex,
+};
 pub use settings::{Settings, SettingsError, Warning};
 
 /// CometBFT release that the written file belongs to.

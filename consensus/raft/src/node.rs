@@ -9,7 +9,8 @@ use plume_engine::{Block, Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
 use plume_events::EventBus;
 use plume_home::keys::{KeyPair, consensus_address};
 use plume_home::sign_state::{OpenError, SignState};
-use plume_mempool::{BlockLimits, Mempool, MempoolConfig};
+use plume_mempool::{BlockLimits, Mempool, MempoolConfig, Options};
+use plume_metrics::NodeMetrics;
 use plume_p2p::{Channel, Network as P2pNetwork, NodeKey, Peers};
 use plume_primitives::{Height, Timestamp};
 use plume_store::{BlockStore, StoreError, StoreOptions};
@@ -29,6 +30,7 @@ use crate::raft::machine::{LogCursor, Machine, Shared};
 use crate::raft::network::Network;
 use crate::raft::{NodeId, Raft};
 use crate::settings::Settings;
+use crate::statesync;
 use crate::view::View;
 use crate::wire::{Binding, binding_bytes, channel};
 use crate::worker::{Signer, Worker, fatal};
@@ -154,9 +156,36 @@ impl<R: Reader> Node<R> {
     /// # Errors
     /// [`StartError`].
     pub async fn start<E: Executor<Reader = R>>(executor: E, options: NodeOptions) -> Result<Self, StartError> {
+        Self::start_with_metrics(executor, options, NodeMetrics::disabled()).await
+    }
+
+    /// The same, counting what happens in `metrics`.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with_metrics<E: Executor<Reader = R>>(
+        executor: E,
+        options: NodeOptions,
+        metrics: NodeMetrics,
+    ) -> Result<Self, StartError> {
         let reader = executor.reader();
         let store_options = StoreOptions { index: options.index, ..StoreOptions::default() };
         let store = BlockStore::open(options.data.join("blockstore.db"), store_options)?;
+        let node_key = NodeKey::from(&options.node_key);
+        let id = NodeId::from(node_key.id());
+        let chain_id = options.genesis.chain_id.clone();
+        let p2p = plume_p2p::Config {
+            chain_id: chain_id.clone(),
+            channels: channels(),
+            extra: binding(&options.validator_key, &chain_id, &id.0),
+            ..options.p2p
+        };
+        let mut executor = executor;
+        if let Some(settings) = options.settings.state_sync.as_ref().filter(|_| store.chain_state().is_none()) {
+            let ways = (node_key.clone(), options.network.clone());
+            let clock = options.clock.as_ref();
+            statesync::run(&mut executor, &store, &options.genesis, settings, p2p.clone(), ways, clock).await?;
+        }
         let (executor, state) = recover(executor, &store, &options.genesis)?;
         warn_of_small_sets(&state);
 
@@ -165,7 +194,15 @@ impl<R: Reader> Node<R> {
         let sign_state = SignState::open(options.disk.clone(), &options.sign_state)?;
         let signer = Signer { key: options.validator_key.clone(), state: sign_state };
 
-        let mempool = Mempool::new(reader.clone(), options.mempool.clone(), state.last_block_height);
+        let entering = metrics.clone();
+        let mempool_options =
+            Options { on_enter: Some(Arc::new(move |bytes| entering.tx_entered(bytes))), ..Options::default() };
+        let mempool = Mempool::with_options(
+            reader.clone(),
+            options.mempool.clone(),
+            state.last_block_height,
+            mempool_options,
+        );
         mempool.set_limits(limits(&state));
         let view = Arc::new(View::new(&state));
         let events = EventBus::new();
@@ -201,17 +238,8 @@ impl<R: Reader> Node<R> {
             reader: reader.clone(),
             inline: options.inline,
         };
-        let node_key = NodeKey::from(&options.node_key);
-        let id = NodeId::from(node_key.id());
-        let p2p = plume_p2p::Config {
-            chain_id: state.chain_id.clone(),
-            channels: channels(),
-            extra: binding(&options.validator_key, &state.chain_id, &id.0),
-            ..options.p2p
-        };
-
         let raft_dir = options.data.join("raft.wal");
-        let (log, recovery) = RaftLog::open(options.disk.clone(), &raft_dir).map_err(StartError::Log)?;
+        let (log, recovery) = RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone()).map_err(StartError::Log)?;
         if recovery.cut_bytes > 0 {
             tracing::warn!(bytes = recovery.cut_bytes, "cut an unfinished write off the Raft log");
         }
@@ -251,6 +279,7 @@ impl<R: Reader> Node<R> {
             raft: raft.clone(),
             shared,
             view: view.clone(),
+            metrics,
             latest,
             state,
             sync_target: jump.filter(|jump| jump.log_id > cursor.log_id).unwrap_or(cursor),

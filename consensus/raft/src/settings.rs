@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::statesync::StateSyncSettings;
+
 /// Settings of the consensus itself, under the names of `config.toml` and `app.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -9,13 +11,15 @@ pub struct Settings {
     pub consensus: BlockSettings,
     /// Raft's times.
     pub raft: RaftSettings,
+    /// How an empty node takes over a snapshot of the state; `None`: it executes every block.
+    pub state_sync: Option<StateSyncSettings>,
     /// Blocks that are kept for slower peers even if the application needs them no more.
     pub keep_blocks_for_peers: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { consensus: BlockSettings::default(), raft: RaftSettings::default(), keep_blocks_for_peers: 1000 }
+        Self { consensus: BlockSettings::default(), raft: RaftSettings::default(), state_sync: None, keep_blocks_for_peers: 1000 }
     }
 }
 

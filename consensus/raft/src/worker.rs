@@ -1,7 +1,7 @@
 //! The blocking half of a node: state machine, signer and store, one thread, strictly in order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use plume_block::{BlockId, ChainState, FullBlock, Vote, raw};
@@ -56,6 +56,8 @@ pub struct Applied {
     pub next: ChainState,
     /// What the application committed.
     pub committed: Committed,
+    /// Time of `finalize`.
+    pub processing: Duration,
 }
 
 /// A signature that was made, or why none was.
@@ -123,7 +125,9 @@ impl<E: Executor> Worker<E> {
     ) -> Result<Applied, Fatal> {
         let height = block.height();
         self.hooks.at(Step::Finalize, height);
+        let begun = Instant::now();
         let outcome = self.executor.finalize(&state.decided(block).map_err(fatal)?)?;
+        let processing = begun.elapsed();
         let next = state.next(block, &outcome).map_err(fatal)?;
         self.hooks.at(Step::Save, height);
         let cursor = cursor.encode();
@@ -136,7 +140,7 @@ impl<E: Executor> Worker<E> {
         self.mempool.update(height, block.txs(), &outcome.tx_results);
         drop(hold);
         self.hooks.at(Step::Publish, height);
-        Ok(Applied { outcome: Arc::new(outcome), next, committed })
+        Ok(Applied { outcome: Arc::new(outcome), next, committed, processing })
     }
 }
 

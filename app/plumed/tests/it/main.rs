@@ -1,5 +1,6 @@
 //! The command line as its users run it: the real binary, real homes, real CometBFT.
 
 mod chain;
+mod light;
 mod offline;
 mod run;

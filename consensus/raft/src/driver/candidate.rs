@@ -50,6 +50,8 @@ impl<E: Executor> Driver<E> {
             Err(Skip::Invalid(reason)) => {
                 tracing::warn!(height = proposed.height, round = proposed.round, %reason, "rejected the proposed block");
                 self.view.add_rejected();
+                self.metrics.proposal_received(false);
+                self.proposed_at = None;
                 Ok(())
             }
             Ok(block) => {
@@ -63,6 +65,9 @@ impl<E: Executor> Driver<E> {
                     self.state.validators.clone(),
                 );
                 self.view.set_candidate(block.clone(), proposed.round);
+                self.metrics.proposal_received(true);
+                // Not negative: checked when the entry was judged.
+                self.metrics.new_round(next.get(), proposed.round.unsigned_abs(), None);
                 self.candidate = Some(Candidate {
                     cursor: cursor(next.get(), Some(log_id), &self.membership),
                     round: proposed.round,
@@ -150,6 +155,7 @@ impl<E: Executor> Driver<E> {
             }
             Some(Signed::Vote(vote)) => {
                 self.view.set_signature_time(started.elapsed());
+                self.metrics.signed(started.elapsed());
                 self.broadcast_vote(&vote);
                 if let Some(candidate) = self.candidate.as_mut() {
                     candidate.own = Some(vote.clone());

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use plume_block::{FullBlock, VoteSet, raw};
-use plume_engine::{Executor, Fatal};
+use plume_block::{ChainState, FullBlock, ValidatorSet, VoteSet, raw};
+use plume_engine::{BlockOutcome, Executor, Fatal};
+use plume_metrics::{OwnVote, Voters};
 use plume_primitives::Height;
 use tokio::time::Instant;
 
@@ -41,7 +42,7 @@ impl<E: Executor> Driver<E> {
         started: Instant,
     ) -> Result<(), Fatal> {
         let height = block.height();
-        let Applied { outcome, next, committed } = applied;
+        let Applied { outcome, next, committed, processing } = applied;
         let interval = block.time().since(self.state.last_block_time).unwrap_or_default();
         let decision_time = self.candidate_since.take().map_or(Duration::ZERO, |since| since.elapsed());
         tracing::info!(
@@ -49,18 +50,62 @@ impl<E: Executor> Driver<E> {
             app_hash = %hex::encode_upper(outcome.app_hash.get(..6).unwrap_or_default()),
             execution_ms = started.elapsed().as_millis() as u64, "committed block"
         );
-        self.state = next;
+        let before = std::mem::replace(&mut self.state, next);
         self.last_votes = votes;
         self.next_round = 0;
         self.decided_at = Instant::now();
         self.early.values_mut().for_each(|kept| kept.retain(|vote| vote.height > height));
         self.last_header_app_hash = Bytes::copy_from_slice(&block.header().app_hash);
         self.view.set_decided(&self.state, self.now(), decision_time, interval);
+        self.measure_block(block, &before, &outcome, interval, processing);
+        if let Some(proposed) = self.proposed_at.take().filter(|_| Some(*block.proposer()) == self.identity.validator) {
+            self.metrics.proposal_committed(proposed.elapsed());
+        }
         self.events.publish_block(block, &outcome);
         if committed.retain_height > Height::ZERO {
             self.prune(committed.retain_height);
         }
         Ok(())
+    }
+
+    /// `before` is the chain's state that the block was made for.
+    fn measure_block(
+        &self,
+        block: &FullBlock,
+        before: &ChainState,
+        outcome: &BlockOutcome,
+        interval: Duration,
+        processing: Duration,
+    ) {
+        let power = |power: i64| power.unsigned_abs();
+        let all = |set: &ValidatorSet| Voters { count: set.len(), power: power(set.total_power()) };
+        let signed = |index: usize| {
+            let entry = block.last_commit().signatures.get(index);
+            entry.is_some_and(|entry| entry.block_id_flag == i32::from(raw::BlockIdFlag::Commit))
+        };
+        let signers = before.last_validators.validators().iter().enumerate();
+        let mut missing = Voters::default();
+        for (_, validator) in signers.filter(|(index, _)| !signed(*index)) {
+            missing.count += 1;
+            missing.power += power(validator.power);
+        }
+        let own = self.identity.validator.and_then(|own| {
+            let (index, validator) = before.last_validators.get(&own)?;
+            Some(OwnVote { address: hex::encode_upper(own), power: power(validator.power), signed: signed(index) })
+        });
+        self.metrics.block_committed(&plume_metrics::Block {
+            height: block.height().get(),
+            txs: block.txs().len(),
+            bytes: block.bytes().len(),
+            interval: (before.last_block_height > Height::ZERO).then_some(interval),
+            validators: all(&before.validators),
+            missing,
+            byzantine: Voters::default(),
+            own,
+            processing,
+            validator_updates: !outcome.validator_updates.is_empty(),
+            param_updates: outcome.consensus_params.is_some(),
+        });
     }
 
     /// Forgets blocks that neither the application nor a slow peer needs.

@@ -17,6 +17,7 @@ use plume_block::{ChainState, Vote, VoteSet, raw};
 use plume_engine::{Executor, Fatal};
 use plume_events::EventBus;
 use plume_mempool::Mempool;
+use plume_metrics::NodeMetrics;
 use plume_p2p::{PeerId, Peers};
 use plume_primitives::Timestamp;
 use plume_store::BlockStore;
@@ -88,6 +89,7 @@ pub struct Driver<E: Executor> {
     raft_metrics: watch::Receiver<openraft::RaftMetrics<NodeId, crate::raft::NodeInfo>>,
     shared: Shared,
     view: Arc<View>,
+    metrics: NodeMetrics,
     to_self: mpsc::UnboundedSender<Input>,
 
     /// The chain before the next height.
@@ -122,6 +124,8 @@ pub struct Driver<E: Executor> {
     changing_members: bool,
     decided_at: Instant,
     candidate_since: Option<Instant>,
+    /// When this node handed its last proposal to Raft.
+    proposed_at: Option<Instant>,
     /// A proposal was lost: not before this.
     not_before: Instant,
 }
@@ -140,6 +144,7 @@ pub struct Parts<E: Executor> {
     pub raft: Raft,
     pub shared: Shared,
     pub view: Arc<View>,
+    pub metrics: NodeMetrics,
     pub latest: LatestVotes,
     pub state: ChainState,
     pub sync_target: LogCursor,
@@ -167,6 +172,7 @@ impl<E: Executor> Driver<E> {
             raft: parts.raft,
             shared: parts.shared,
             view: parts.view,
+            metrics: parts.metrics,
             to_self: parts.to_self,
             state: parts.state,
             candidate: None,
@@ -187,6 +193,7 @@ impl<E: Executor> Driver<E> {
             changing_members: false,
             decided_at: now,
             candidate_since: None,
+            proposed_at: None,
             not_before: now,
         }
     }
@@ -323,6 +330,7 @@ impl<E: Executor> Driver<E> {
     }
 
     async fn on_tick(&mut self) -> Result<(), Fatal> {
+        self.measure();
         self.broadcast_standing();
         let unanswered: Vec<PeerId> = self.bound.keys().copied().collect();
         unanswered.into_iter().for_each(|peer| self.ask_last_vote(peer));
@@ -331,6 +339,37 @@ impl<E: Executor> Driver<E> {
         }
         self.change_members();
         self.synchronise_if_behind().await
+    }
+
+    /// Figures that change by themselves.
+    fn measure(&self) {
+        let counters = self.mempool.counters();
+        self.metrics.mempool(&plume_metrics::Mempool {
+            size: counters.size,
+            size_bytes: counters.size_bytes,
+            failed_txs: counters.failed_txs,
+            rejected_txs: counters.rejected_txs,
+            evicted_txs: counters.evicted_txs,
+            recheck_times: counters.recheck_times,
+        });
+        let peers = self.peers.info().into_iter().map(|peer| plume_metrics::Peer {
+            id: peer.id.to_string(),
+            received: peer.received,
+            sent: peer.sent,
+            pending: peer.queued as u64,
+        });
+        self.metrics.peers(&peers.collect::<Vec<_>>());
+        self.metrics.block_syncing(self.view.catching_up());
+        let seen = self.view.read(|seen| plume_metrics::Raft {
+            term: seen.term,
+            is_leader: seen.is_leader,
+            leader: seen.leader.map(|id| id.to_string()),
+            last_log_index: seen.last_log_index.unwrap_or(0),
+            committed_index: seen.applied_index.unwrap_or(0),
+            voters: seen.voters,
+            learners: seen.learners,
+        });
+        self.metrics.raft(&seen);
     }
 
     /// Whether this node may sign and propose.

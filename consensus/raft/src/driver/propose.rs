@@ -71,6 +71,8 @@ impl<E: Executor> Driver<E> {
         tracing::debug!(%height, round, txs = block.txs().len(), "proposing");
         self.view.set_proposal_time(started.elapsed());
         self.proposed = true;
+        self.proposed_at = Some(started);
+        self.metrics.proposal_created();
         let proposed = Proposed { height: height.get(), round, block: block.bytes().clone() };
         let (raft, to_self) = (self.raft.clone(), self.to_self.clone());
         tokio::spawn(async move {

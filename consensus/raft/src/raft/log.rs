@@ -10,11 +10,13 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogId, RaftLogReader, StorageError, StorageIOError, Vote};
 use parking_lot::Mutex;
+use plume_metrics::NodeMetrics;
 use plume_wal::{Disk, Options, Recovery, Wal, WalError, atomic_write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +43,7 @@ struct Inner {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     wal: Wal,
+    metrics: NodeMetrics,
     state: Mutex<State>,
 }
 
@@ -61,7 +64,7 @@ impl RaftLog {
     ///
     /// # Errors
     /// A log that is damaged or in use, a disk that fails.
-    pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> io::Result<(Self, Recovery)> {
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path, metrics: NodeMetrics) -> io::Result<(Self, Recovery)> {
         disk.create_dir_all(dir)?;
         let (wal, recovery) = Wal::open(disk.clone(), dir.join("entries"), Options::default()).map_err(io_error)?;
         let purged = read_file(disk.as_ref(), &dir.join("purged"))?;
@@ -76,7 +79,7 @@ impl RaftLog {
             }
         }
         let state = State { first, last, purged, vote, cache: BTreeMap::new(), cached: 0 };
-        let inner = Inner { disk, dir: dir.to_owned(), wal, state: Mutex::new(state) };
+        let inner = Inner { disk, dir: dir.to_owned(), wal, metrics, state: Mutex::new(state) };
         Ok((Self { inner: Arc::new(inner) }, recovery))
     }
 
@@ -115,6 +118,7 @@ impl RaftLog {
         for entry in &entries {
             records.push(Bytes::from(postcard::to_stdvec(entry).map_err(io::Error::other)?));
         }
+        let begun = Instant::now();
         let mut state = self.inner.state.lock();
         let Some(index) = entries.first().map(|entry| entry.log_id.index) else { return Ok(()) };
         blocking(|| {
@@ -132,6 +136,7 @@ impl RaftLog {
             state.last = Some(entry.log_id);
             state.remember(entry);
         }
+        self.inner.metrics.appended(begun.elapsed());
         Ok(())
     }
 
