@@ -6,7 +6,9 @@ use bytes::Bytes;
 use plume_chain::{Chain, ChainConfig};
 use plume_engine::{Executor, Offer, Reader, SnapshotInfo, TrustedState};
 use plume_primitives::Height;
-use plume_state::{ChangeSet, Manifest, MemoryBackend, State, StateConfig, StateOptions, Store, sha256, verify_chunk};
+use plume_state::{
+    ChangeSet, InvalidChunk, Manifest, MemoryBackend, State, StateConfig, StateOptions, Store, sha256, verify_chunk,
+};
 
 use crate::Features;
 
@@ -90,6 +92,8 @@ pub fn snapshots(input: &[u8]) -> Features {
                 validators: None,
             };
             match chain.offer_snapshot(&info, &trusted).expect("an offer is never fatal") {
+                // Names that the input makes up are no new outcome.
+                Offer::Reject(reason) if reason.starts_with("the snapshot is of chain") => features.note("chain"),
                 Offer::Reject(reason) => features.outcome("offer", 0, "", &reason),
                 // The chain has no store `empty`.
                 other => panic!("{other:?}"),
@@ -101,6 +105,7 @@ pub fn snapshots(input: &[u8]) -> Features {
                 assert_eq!(Some(&raw), served.chunks.get(usize::from(index)), "a forged chunk passes");
                 features.note(format!("true {}", chunk.records.len()));
             }
+            Err(InvalidChunk::OtherStore { .. }) => features.note("other store"),
             Err(error) => features.outcome("chunk", 0, "", &error.to_string()),
         },
     });

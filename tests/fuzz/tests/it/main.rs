@@ -58,7 +58,7 @@ fn tx_decoder() {
 
 #[test]
 fn snapshots() {
-    smoke("snapshots", 12);
+    smoke("snapshots", 20);
 }
 
 /// Panics when a body has a memo of more than 20 bytes that begins with `x`: no seed has one.
