@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut state = genesis()?;
     store.save_genesis(&state)?;
     let mut commit = no_commit();
-    let (mut saves, mut indexes) = (Vec::new(), Vec::new());
+    let (mut saves, mut work, mut indexes) = (Vec::new(), Vec::new(), Vec::new());
     for height in 1..=blocks {
         let proposer = *state.validators.proposer().ok_or("no validators")?.address();
         let block = state.make_block((0..txs).map(|at| tx(height, at)).collect(), &commit, &proposer)?;
@@ -47,15 +47,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                 signature: vec![1; 64],
             }],
         };
-        let start = Instant::now();
+        let (start, worked) = (Instant::now(), processor_time());
         store.save(Decided { block: &block, seen_commit: &commit, outcome: &outcome, state: &state, cursor: b"" })?;
         saves.push(start.elapsed());
+        work.push(processor_time().saturating_sub(worked));
         // A pause as between blocks of a chain that is not behind: each figure alone.
         let start = Instant::now();
         store.wait_indexed(Height(height), Duration::from_secs(60))?;
         indexes.push(start.elapsed());
     }
     report("save", &mut saves);
+    report("  of it on the processor", &mut work);
     report("index after it", &mut indexes);
     for query in ["message.action='/cosmos.bank.v1beta1.MsgSend'", "transfer.recipient='receiver-3-17'", "tx.height=3"]
     {
@@ -69,6 +71,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(store);
     std::fs::remove_dir_all(folder)?;
     Ok(())
+}
+
+/// Time that this thread has run; does not count what other programs on the machine took, nor waiting for the disk. Zero
+/// where the system does not tell.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
 fn report(what: &str, times: &mut [Duration]) {

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use prost::encoding::{decode_varint, encode_varint};
 
-pub(crate) use builder::{Entries, block_entries, tx_entries};
+pub(crate) use builder::entries;
 pub(crate) use thread::{Indexer, Progress};
 
 use crate::StoreError;
@@ -37,23 +37,21 @@ pub(crate) fn tag_prefix(tag: &str) -> Vec<u8> {
     key
 }
 
-/// Start of every key of a value: all but the height.
-pub(crate) fn value_prefix(tag: &str, value: &str) -> Vec<u8> {
-    let mut key = Vec::with_capacity(tag.len() + value.len().min(MAX_KEY_VALUE) + 44);
-    escape(&mut key, tag.as_bytes());
+/// Appends the start of every key of a value: all but the height.
+pub(crate) fn value_prefix(key: &mut Vec<u8>, tag: &str, value: &str) {
+    escape(key, tag.as_bytes());
     key.extend_from_slice(&END);
     match value.as_bytes().get(..MAX_KEY_VALUE) {
         Some(start) if value.len() > MAX_KEY_VALUE => {
-            escape(&mut key, start);
+            escape(key, start);
             key.extend_from_slice(&END_OF_LONG);
             key.extend_from_slice(&plume_block::merkle::sha256(value.as_bytes()));
         }
         _ => {
-            escape(&mut key, value.as_bytes());
+            escape(key, value.as_bytes());
             key.extend_from_slice(&END);
         }
     }
-    key
 }
 
 fn escape(key: &mut Vec<u8>, text: &[u8]) {
@@ -155,16 +153,23 @@ pub(crate) fn push_place(places: &mut Vec<u8>, index: u32, number: u32) {
 
 #[cfg(test)]
 mod tests {
+    use plume_engine::{BlockOutcome, Event, TxResult};
     use proptest::prelude::*;
 
     use super::*;
 
+    fn prefix(tag: &str, value: &str) -> Vec<u8> {
+        let mut key = Vec::new();
+        value_prefix(&mut key, tag, value);
+        key
+    }
+
     #[test]
     fn keys_are_pinned() {
-        let key = value_prefix("a.b", "x\0y");
+        let key = prefix("a.b", "x\0y");
         assert_eq!(key, b"a.b\x00\x01x\x00\xffy\x00\x01");
         let long = "v".repeat(MAX_KEY_VALUE + 1);
-        let key = value_prefix("a.b", &long);
+        let key = prefix("a.b", &long);
         assert_eq!(key.len(), 5 + MAX_KEY_VALUE + 2 + 32);
         assert_eq!(key[5 + MAX_KEY_VALUE..][..2], END_OF_LONG);
     }
@@ -178,15 +183,14 @@ mod tests {
             other in "[a\0\u{1}ÿ]{0,6}",
             height in any::<u64>(),
         ) {
-            let mut key = value_prefix(&tag, &value);
+            let key = prefix(&tag, &value);
             if other != value {
-                prop_assert!(!key.starts_with(&value_prefix(&tag, &other)));
+                prop_assert!(!key.starts_with(&prefix(&tag, &other)));
             }
-            key.extend_from_slice(&height.to_be_bytes());
-            let mut entries = Entries::default();
-            let (kind, name) = ("t", tag.as_str());
-            entries.add_events(&[], 3, &[plume_engine::Event::new(kind).with(name, value.as_str())]);
-            let tag = format!("{kind}.{name}");
+            let mut outcome = BlockOutcome { tx_results: vec![TxResult::default(); 4], ..BlockOutcome::default() };
+            outcome.tx_results[3].events.push(Event::new("t").with(tag.as_str(), value.as_str()));
+            let (entries, _) = entries(height, &crate::encode_outcome(&outcome)).expect("well formed");
+            let tag = format!("t.{tag}");
             let records: Vec<_> = entries.into_records(height).collect();
             let (key, record) = &records[0];
             let after = key.strip_prefix(tag_prefix(&tag).as_slice()).expect("starts with the tag");
@@ -194,7 +198,7 @@ mod tests {
             prop_assert_eq!(read.value.as_ref(), value.as_str());
             prop_assert_eq!(read.height, height);
             prop_assert_eq!(read_places(read.places).expect("well formed"), vec![(3, 1)]);
-            prop_assert!(key.starts_with(&value_prefix(&tag, &value)));
+            prop_assert!(key.starts_with(&prefix(&tag, &value)));
         }
     }
 }

@@ -3,20 +3,19 @@
 use bytes::Bytes;
 use plume_block::FullBlock;
 use plume_primitives::Height;
-use rocksdb::{ColumnFamily, ReadOptions, WriteBatch};
+use rocksdb::{DBPinnableSlice, ReadOptions, WriteBatch};
 
 use crate::{
     BlockStore, StoreError, index,
     params::params_at,
-    read::decode_outcome,
     store::Inner,
     tables::{META_FLOOR, Table, height_key, read_height},
     txs::TxRecord,
     validators::validators_at,
 };
 
-/// Size of a batch of removals, in bytes, after which it is written. One height may take more.
-const BATCH_BYTES: usize = 1 << 20;
+/// Size of a batch of removals, in bytes, after which it is written: a block must not wait long behind it to be saved.
+const BATCH_BYTES: usize = 256 << 10;
 
 /// What pruning knows of the heights below the floor; it starts from nothing with each process.
 #[derive(Debug, Default)]
@@ -116,6 +115,7 @@ impl Inner {
     fn remove_height(&self, batch: &mut WriteBatch, height: u64) -> Result<(), StoreError> {
         let db = &self.db;
         let key = height_key(height);
+        // The index goes first, in several steps if need be: it can be named only as long as block and results are there.
         // Damage must not stop pruning: what can no longer be named stays behind, out of reach.
         if let Err(error) = self.remove_index(batch, height) {
             tracing::warn!(height, %error, "pruning leaves index entries behind");
@@ -132,12 +132,11 @@ impl Inner {
 
     fn remove_index(&self, batch: &mut WriteBatch, height: u64) -> Result<(), StoreError> {
         let db = &self.db;
-        let read = |table: Table| -> Result<Bytes, StoreError> {
+        let read = |table: Table| -> Result<DBPinnableSlice<'_>, StoreError> {
             let record = db.get_pinned_cf(table.of(db)?, height_key(height))?;
-            let record = record.ok_or_else(|| StoreError::damaged(format!("{} {height}", table.name()), "missing"))?;
-            Ok(Bytes::copy_from_slice(&record))
+            record.ok_or_else(|| StoreError::damaged(format!("{} {height}", table.name()), "missing"))
         };
-        let block = FullBlock::decode(read(Table::Blocks)?)
+        let block = FullBlock::decode(Bytes::copy_from_slice(&read(Table::Blocks)?))
             .map_err(|error| StoreError::damaged(format!("block {height}"), error))?;
         batch.delete_cf(Table::Hashes.of(db)?, block.hash());
         for hash in block.tx_hashes() {
@@ -145,14 +144,16 @@ impl Inner {
                 batch.delete_cf(Table::TxHashes.of(db)?, hash);
             }
         }
-        let outcome = decode_outcome(height, read(Table::Outcomes)?)?;
-        let mut delete = |table: &ColumnFamily, entries: index::Entries| {
+        let (txs, block) = index::entries(height, &read(Table::Outcomes)?)?;
+        for (table, entries) in [(Table::TxEvents, txs), (Table::BlockEvents, block)] {
+            let table = table.of(db)?;
             for key in entries.into_keys(height) {
                 batch.delete_cf(table, key);
+                if batch.size_in_bytes() >= BATCH_BYTES {
+                    db.write(std::mem::take(batch))?;
+                }
             }
-        };
-        delete(Table::TxEvents.of(db)?, index::tx_entries(&outcome));
-        delete(Table::BlockEvents.of(db)?, index::block_entries(&outcome));
+        }
         Ok(())
     }
 }

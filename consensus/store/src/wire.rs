@@ -3,7 +3,16 @@
 use bytes::Buf;
 use prost::encoding::{WireType, decode_key, decode_varint};
 
-/// The length-delimited fields of a message, in order: number and content. An error ends it.
+/// A field of a message: its number and what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field<'a> {
+    /// Text, bytes or a message.
+    Content(u32, &'a [u8]),
+    /// A number or truth value.
+    Number(u32, u64),
+}
+
+/// The fields of a message, in order, without those of fixed width. An error ends it.
 pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -11,7 +20,7 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
-    fn step(&mut self) -> Result<Option<(u32, &'a [u8])>, prost::DecodeError> {
+    fn step(&mut self) -> Result<Option<Field<'a>>, prost::DecodeError> {
         while !self.0.is_empty() {
             let (number, wire_type) = decode_key(&mut self.0)?;
             let too_short = || prost::DecodeError::new("buffer underflow");
@@ -20,11 +29,9 @@ impl<'a> Fields<'a> {
                     let length = usize::try_from(decode_varint(&mut self.0)?).map_err(|_| too_short())?;
                     let (content, rest) = self.0.split_at_checked(length).ok_or_else(too_short)?;
                     self.0 = rest;
-                    return Ok(Some((number, content)));
+                    return Ok(Some(Field::Content(number, content)));
                 }
-                WireType::Varint => {
-                    decode_varint(&mut self.0)?;
-                }
+                WireType::Varint => return Ok(Some(Field::Number(number, decode_varint(&mut self.0)?))),
                 WireType::SixtyFourBit if self.0.len() >= 8 => self.0.advance(8),
                 WireType::ThirtyTwoBit if self.0.len() >= 4 => self.0.advance(4),
                 _ => return Err(too_short()),
@@ -35,7 +42,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u32, &'a [u8]), prost::DecodeError>;
+    type Item = Result<Field<'a>, prost::DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let step = self.step();
@@ -50,12 +57,10 @@ impl<'a> Iterator for Fields<'a> {
 pub(crate) fn nth_field(message: &[u8], number: u32, index: usize) -> Result<Option<&[u8]>, prost::DecodeError> {
     let mut left = index;
     for field in Fields::of(message) {
-        let (found, content) = field?;
-        if found == number {
-            if left == 0 {
-                return Ok(Some(content));
-            }
-            left -= 1;
+        match field? {
+            Field::Content(found, content) if found == number && left == 0 => return Ok(Some(content)),
+            Field::Content(found, _) if found == number => left -= 1,
+            Field::Content(..) | Field::Number(..) => {}
         }
     }
     Ok(None)
@@ -74,6 +79,8 @@ mod tests {
         assert_eq!(nth(1), Some(&b""[..]));
         assert_eq!(nth(2), Some(&b"c"[..]));
         assert_eq!(nth(3), None);
+        let second = Fields::of(message).nth(1).expect("a field");
+        assert_eq!(second.expect("well formed"), Field::Number(2, 300));
         assert_eq!(nth_field(message, 4, 0).expect("well formed"), None);
         for damaged in
             [&b"\x0a\x03ab"[..], b"\x0a", b"\x1d\x01", b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x0b"]

@@ -12,7 +12,7 @@ use plume_block::FullBlock;
 use plume_primitives::Height;
 use rocksdb::{DB, WriteBatch};
 
-use super::{block_entries, tx_entries};
+use super::entries;
 use crate::{
     BlockStore, StoreError,
     read::{MetaRecord, decode_outcome},
@@ -161,20 +161,19 @@ impl Inner {
             self.progress.is_done(floor - 1);
             return Ok(());
         }
-        let read = |table: Table| -> Result<Bytes, StoreError> {
-            Ok(Bytes::copy_from_slice(&self.record(table, Height(height))?))
-        };
-        let outcome = decode_outcome(height, read(Table::Outcomes)?)?;
+        let record = self.record(Table::Outcomes, Height(height))?;
         let header = self.record(Table::Headers, Height(height))?;
         let mut batch = WriteBatch::default();
         if !MetaRecord::start(&header)?.0 {
-            let block = FullBlock::decode(read(Table::Blocks)?)
+            let block = self.record(Table::Blocks, Height(height))?;
+            let block = FullBlock::decode(Bytes::copy_from_slice(&block))
                 .map_err(|error| StoreError::damaged(format!("block {height}"), error))?;
+            let outcome = decode_outcome(height, Bytes::copy_from_slice(&record))?;
             let success = outcome.tx_results.iter().map(|result| result.code == 0);
             put_txs(&self.db, &mut batch, height, block.tx_hashes().iter().copied().zip(success))?;
         }
-        for (table, entries) in [(Table::TxEvents, tx_entries(&outcome)), (Table::BlockEvents, block_entries(&outcome))]
-        {
+        let (txs, block) = entries(height, &record)?;
+        for (table, entries) in [(Table::TxEvents, txs), (Table::BlockEvents, block)] {
             let table = table.of(&self.db)?;
             for (key, record) in entries.into_records(height) {
                 batch.put_cf(table, key, record);

@@ -61,7 +61,8 @@ impl<'a> Stream<'a> {
         Ok(match term {
             Term::Nothing => Self::Empty,
             Term::Equal { tag, value } => {
-                let prefix = value_prefix(tag, value);
+                let mut prefix = Vec::new();
+                value_prefix(&mut prefix, tag, value);
                 let records = records(view, kind.events(), &prefix)?;
                 Self::Equal(Box::new(Equal {
                     view,
