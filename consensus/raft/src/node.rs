@@ -262,10 +262,9 @@ impl<R: Reader> Node<R> {
         drop(raft_cell.set(raft.clone()));
 
         let genesis_leader = genesis_leader(&state);
-        let last_header_app_hash = match state.last_block_height {
-            Height::ZERO => Bytes::new(),
-            height => store.header(height)?.app_hash.into(),
-        };
+        // Absent before the first block, and when the node began with a snapshot: the next header proves the state then.
+        let last_header_app_hash =
+            store.header(state.last_block_height).map_or_else(|_| Bytes::new(), |header| header.app_hash.into());
         let driver = Driver::new(Parts {
             settings: options.settings,
             identity: Identity { node: id, validator: Some(validator) },
