@@ -139,6 +139,8 @@ impl Inner {
     pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StoreError> {
         let mut options = WriteOptions::default();
         options.set_sync(true);
+        // Batches are in the order of their keys where they have many of one table.
+        options.set_memtable_insert_hint_per_batch(true);
         Ok(self.db.write_opt(batch, &options)?)
     }
 

@@ -54,6 +54,7 @@ pub(crate) fn put_txs(
     let txs: Vec<_> = txs.collect();
     let has_failures = txs.iter().any(|(_, success)| !success);
     let mut succeeded_here = HashSet::new();
+    let mut records = Vec::with_capacity(txs.len());
     for (index, (hash, success)) in (0_u32..).zip(txs) {
         if has_failures && success {
             succeeded_here.insert(hash);
@@ -63,7 +64,13 @@ pub(crate) fn put_txs(
         {
             continue;
         }
-        batch.put_cf(table, hash, TxRecord { height, index, success }.encode());
+        records.push((hash, TxRecord { height, index, success }));
+    }
+    // The database takes keys best in their order. The sort is stable: of two records of one transaction the later one
+    // stays the later one.
+    records.sort_by_key(|(hash, _)| *hash);
+    for (hash, record) in records {
+        batch.put_cf(table, hash, record.encode());
     }
     Ok(())
 }
