@@ -10,6 +10,7 @@ use plume_primitives::Height;
 use tokio::time::Instant;
 
 use super::Driver;
+use crate::node::limits;
 use crate::raft::machine::LogCursor;
 use crate::worker::{Applied, short};
 
@@ -51,6 +52,9 @@ impl<E: Executor> Driver<E> {
             execution_ms = started.elapsed().as_millis() as u64, "committed block"
         );
         let before = std::mem::replace(&mut self.state, next);
+        if outcome.consensus_params.is_some() {
+            self.mempool.set_limits(limits(&self.state));
+        }
         self.last_votes = votes;
         self.next_round = 0;
         self.decided_at = Instant::now();
