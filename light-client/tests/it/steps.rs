@@ -248,3 +248,17 @@ fn a_block_is_stored_and_read_back() {
     let forged = stored.replace(&address, &validator(9, 1).address.to_string());
     assert!(serde_json::from_str::<LightBlock>(&forged).unwrap_err().to_string().contains("but its key's address is"));
 }
+
+#[test]
+fn power_of_an_unverified_commit_does_not_overflow() {
+    let chain = Chain::of(2);
+    let mut signed = chain.block(2).signed_header().clone();
+    let signature = signed.commit.signatures[0].clone();
+    signed.commit.signatures = vec![signature; 40];
+    let strongest = plume_light_client::Validator {
+        power: (1_u64 << 59).try_into().unwrap(),
+        ..chain.block(2).validators().validators()[0].clone()
+    };
+    assert_eq!(LightBlock::new(signed, vec![strongest]).unwrap().signed_power(), u64::MAX);
+    assert_eq!(chain.block(2).signed_power(), 40);
+}
