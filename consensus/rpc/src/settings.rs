@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use plume_home::config::Rpc;
+
 /// How the server listens and what it refuses: the `[rpc]` section of `config.toml`.
 ///
 /// [`Default`] gives CometBFT 0.38's own values.
@@ -58,5 +60,40 @@ impl Default for RpcSettings {
             max_body_bytes: 1_000_000,
             max_header_bytes: 1 << 20,
         }
+    }
+}
+
+/// From `config.toml`. What this server does not have (gRPC, TLS, `pprof`) is left out.
+impl From<&Rpc> for RpcSettings {
+    fn from(section: &Rpc) -> Self {
+        // Machines with pointers of less than 32 bits cannot run a node.
+        let count = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+        Self {
+            laddr: section.laddr.clone(),
+            cors_allowed_origins: section.cors_allowed_origins.clone(),
+            cors_allowed_methods: section.cors_allowed_methods.clone(),
+            cors_allowed_headers: section.cors_allowed_headers.clone(),
+            unsafe_methods: section.unsafe_commands,
+            max_open_connections: count(section.max_open_connections),
+            max_subscription_clients: count(section.max_subscription_clients),
+            max_subscriptions_per_client: count(section.max_subscriptions_per_client),
+            subscription_buffer_size: count(section.subscription_buffer_size),
+            websocket_write_buffer_size: count(section.websocket_write_buffer_size),
+            close_on_slow_client: section.close_on_slow_client,
+            timeout_broadcast_tx_commit: section.timeout_broadcast_tx_commit,
+            max_request_batch_size: count(section.max_request_batch_size),
+            max_body_bytes: usize::try_from(section.max_body_bytes).unwrap_or(usize::MAX),
+            max_header_bytes: count(section.max_header_bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_configuration() {
+        assert_eq!(RpcSettings::from(&Rpc::default()), RpcSettings::default());
     }
 }
