@@ -30,6 +30,13 @@ impl<E: Executor> Driver<E> {
         });
     }
 
+    /// Whether this node may go on as leader. One that is no validator must not propose, so it falls silent once it has
+    /// changed the group: openraft lets a leader lead on that left the voters, and the others would wait for ever.
+    pub(super) fn may_lead(&self) -> bool {
+        let validator = self.identity.validator.is_some_and(|own| self.state.validators.contains(&own));
+        validator || self.changing_members || (self.is_leader() && self.plan().is_some())
+    }
+
     /// The group that the validators of the next height and the connected nodes ask for; `None` when it is that.
     fn plan(&self) -> Option<Plan> {
         let (members, voters): (BTreeMap<NodeId, NodeInfo>, BTreeSet<NodeId>) = {

@@ -338,6 +338,7 @@ impl<E: Executor> Driver<E> {
             self.broadcast_vote(&vote);
         }
         self.change_members();
+        self.raft.runtime_config().heartbeat(self.may_lead());
         self.synchronise_if_behind().await
     }
 
