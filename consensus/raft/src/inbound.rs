@@ -169,9 +169,12 @@ impl<R: Reader> Inbound<R> {
 
     /// The newest vote of a validator: one for the height that is being decided, else one in a recent commit.
     fn last_vote(&self, address: &[u8; 20]) -> Option<raw::Vote> {
-        if let Some(vote) = self.latest.lock().get(address) {
-            return Some(vote.to_raw());
-        }
+        // Votes of heights that came from peers are in the commits only.
+        let (seen, decided) = (self.latest.lock().get(address).map(plume_block::Vote::to_raw), self.decided_vote(address));
+        [seen, decided].into_iter().flatten().max_by_key(|vote| (vote.height, vote.round))
+    }
+
+    fn decided_vote(&self, address: &[u8; 20]) -> Option<raw::Vote> {
         let height = self.store.height().get();
         let lowest = height.saturating_sub(COMMITS_SEARCHED).max(self.store.base().get());
         (lowest..=height).rev().find_map(|height| {

@@ -183,8 +183,9 @@ impl<E: Executor> Driver<E> {
             }
             self.keep_early(vote);
         } else if vote.height == self.state.last_block_height {
-            if let Some(votes) = self.last_votes.as_mut() {
-                drop(votes.add(vote));
+            let added = self.last_votes.as_mut().map(|votes| votes.add(vote.clone()));
+            if matches!(added, Some(Ok(Added::New))) {
+                self.remember(&vote);
             }
         } else if vote.height > next {
             self.keep_early(vote);
@@ -192,15 +193,28 @@ impl<E: Executor> Driver<E> {
         Ok(())
     }
 
+    /// Knows the vote if its validator forgets it; its signature is verified.
+    fn remember(&self, vote: &Vote) {
+        let mut latest = self.latest.lock();
+        let newer = |known: &Vote| (vote.height, vote.round) > (known.height, known.round);
+        if latest.get(&vote.validator_address).is_none_or(newer) {
+            latest.insert(vote.validator_address, vote.clone());
+        }
+    }
+
     /// Keeps a vote until its block arrives: the newest few of each validator.
     fn keep_early(&mut self, vote: Vote) {
-        if self.state.validators.get(&vote.validator_address).is_none() {
+        let Some((_, validator)) = self.state.validators.get(&vote.validator_address) else { return };
+        let known = self.early.get(&vote.validator_address);
+        if known.is_some_and(|kept| kept.iter().any(|it| (it.height, it.round) == (vote.height, vote.round))) {
             return;
         }
+        if !vote.verify(&self.state.chain_id, &validator.key) {
+            tracing::debug!(validator = %hex::encode_upper(vote.validator_address), "a vote with a wrong signature");
+            return;
+        }
+        self.remember(&vote);
         let kept = self.early.entry(vote.validator_address).or_default();
-        if kept.iter().any(|known| (known.height, known.round) == (vote.height, vote.round)) {
-            return;
-        }
         if kept.len() >= EARLY_VOTES {
             kept.pop_front();
         }
@@ -215,8 +229,8 @@ impl<E: Executor> Driver<E> {
         }
         match candidate.votes.add(vote.clone()) {
             Ok(Added::New) => {
-                self.view.add_vote(vote.clone());
-                self.latest.lock().insert(vote.validator_address, vote);
+                self.remember(&vote);
+                self.view.add_vote(vote);
             }
             Ok(Added::Duplicate) => {}
             Err(error) => {
