@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use plume_block::{ChainState, commit_info, key_to_raw, params};
@@ -39,6 +40,8 @@ use crate::worker::{Signer, Worker, fatal};
 const ENTRIES: usize = 64;
 /// Votes and standings that may wait for the driver.
 const MESSAGES: usize = 1024;
+/// How long the state machine's thread may take to end.
+const THREAD_END: Duration = Duration::from_secs(10);
 /// Most bytes of one append: a block of the largest size with its neighbours.
 const MAX_APPEND: usize = 64 << 20;
 
@@ -128,6 +131,7 @@ pub struct Node<R: Reader> {
     ended: watch::Receiver<Option<Result<(), Fatal>>>,
     forwarding: JoinHandle<()>,
     drain: Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, Result<(), Fatal>> + Send + Sync>,
+    thread: Option<std::thread::JoinHandle<()>>,
     _unlink: Unlink,
 }
 
@@ -213,9 +217,12 @@ impl<R: Reader> Node<R> {
             signer: Some(signer),
             hooks: options.hooks.clone(),
         };
-        let worker = match options.inline {
-            true => Exec::inline(worker),
-            false => Exec::thread("state-machine", worker).map_err(StartError::Thread)?.0,
+        let (worker, thread) = match options.inline {
+            true => (Exec::inline(worker), None),
+            false => {
+                let (worker, thread) = Exec::thread("state-machine", worker).map_err(StartError::Thread)?;
+                (worker, Some(thread))
+            }
         };
 
         let (to_driver, entries) = mpsc::channel(ENTRIES);
@@ -315,6 +322,7 @@ impl<R: Reader> Node<R> {
             ended,
             forwarding,
             drain,
+            thread,
             _unlink: unlink,
         })
     }
@@ -372,7 +380,15 @@ impl<R: Reader> Node<R> {
         }
         self.peers.stop().await;
         self.mempool.close();
-        (self.drain)().await
+        let drained = (self.drain)().await;
+        // The thread closes the databases, which must not meet the end of the process.
+        if let Some(thread) = self.thread {
+            let ended = tokio::task::spawn_blocking(move || thread.join());
+            if tokio::time::timeout(THREAD_END, ended).await.is_err() {
+                tracing::warn!("the state machine's thread is still busy");
+            }
+        }
+        drained
     }
 }
 
