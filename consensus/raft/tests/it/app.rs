@@ -140,11 +140,6 @@ impl App {
         let shared = self.0.lock();
         (shared.committed.height, shared.committed.hash())
     }
-
-    /// The durable height.
-    pub fn durable_height(&self) -> u64 {
-        self.0.lock().durable.height
-    }
 }
 
 /// Drives [`App`].
@@ -176,8 +171,7 @@ impl Executor for Machine {
         let mut txs: Vec<Tx> = proposal.txs.iter().filter_map(|tx| Tx::parse(tx)).collect();
         txs.sort_by(|a, b| (&a.client, a.sequence).cmp(&(&b.client, b.sequence)));
         let (mut state, mut updates) = (shared.committed.clone(), BTreeMap::new());
-        let mut chosen: Vec<Bytes> =
-            txs.iter().filter(|tx| state.apply(tx, &mut updates)).map(Tx::encode).collect();
+        let mut chosen: Vec<Bytes> = txs.iter().filter(|tx| state.apply(tx, &mut updates)).map(Tx::encode).collect();
         if shared.bad > 0 {
             shared.bad -= 1;
             chosen.push(Bytes::from_static(BAD));

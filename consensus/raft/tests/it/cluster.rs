@@ -39,8 +39,7 @@ pub struct Plan {
 
 impl Plan {
     pub fn new(test: &'static str, validators: usize) -> Self {
-        let consensus =
-            BlockSettings { timeout_commit: Duration::from_millis(60), ..Settings::default().consensus };
+        let consensus = BlockSettings { timeout_commit: Duration::from_millis(60), ..Settings::default().consensus };
         let settings = Settings { consensus, ..Settings::default() };
         Self { test, validators, followers: 0, clients: 4, seed: 1, settings }
     }
@@ -120,6 +119,7 @@ impl Cluster {
                         ended: None,
                         die_at: None,
                         died: None,
+                        may_end: false,
                         up: true,
                     }),
                     skew_ms: AtomicI64::new(index as i64 * 7),
@@ -171,6 +171,10 @@ impl Cluster {
 
     pub fn height_of(&self, node: usize) -> u64 {
         self.life(node).handles.as_ref().map_or(0, |handles| handles.store.height().get())
+    }
+
+    fn pool(&self, node: usize) -> usize {
+        self.life(node).handles.as_ref().map_or(0, |handles| handles.mempool.size())
     }
 
     pub fn up(&self) -> Vec<usize> {
@@ -248,10 +252,16 @@ impl Cluster {
                 let life = self.life(node);
                 (life.up && life.died.is_some(), life.up && life.ended.is_some())
             };
+            if ended && !died {
+                let life = self.life(node);
+                assert!(life.may_end, "{}: node {node} ended: {:?}\n", self.test, life.ended);
+            }
             if died || ended {
                 self.kill(node);
             }
         }
+        let violations = std::mem::take(&mut self.ledger.lock().violations);
+        assert!(violations.is_empty(), "{}: {violations:?}", self.test);
         if self.loaded {
             self.drive();
         }
@@ -348,7 +358,7 @@ impl Cluster {
         let machinery = self.nodes[node].clone();
         {
             let mut life = machinery.life.lock();
-            (life.up, life.ended) = (true, None);
+            (life.up, life.ended, life.may_end) = (true, None, false);
         }
         self.sim.bounce(machinery.name.as_str());
     }
@@ -441,6 +451,9 @@ impl Cluster {
         };
         self.until("common state of all nodes", BOUND, same);
         self.look();
+        let store = self.life(0).handles.as_ref().map(|handles| handles.store.clone()).expect("it runs");
+        crate::light::verify(&store);
+        drop(store);
         let ledger = self.ledger.lock();
         println!(
             "{}: {} blocks, {} transactions, {} signatures, {} commits verified; {:.1} s simulated, {:.1} s of the wall",
@@ -457,7 +470,7 @@ impl Cluster {
     /// Where everybody stands.
     pub fn status(&self) -> String {
         let line = |node: usize| match self.seen(node) {
-            None => format!("node {node}: up {}, ended {:?}", self.life(node).up, self.life(node).ended),
+            None => format!("node {node}: up {}, ended {:?}", self.up().contains(&node), self.ended(node)),
             Some(seen) => format!(
                 "node {node}: height {}, round {}, candidate {}, votes {}, term {}, leads {}, leader {}, last log {:?}, \
                  applied {:?}, voters {}, may sign {}, peers {:?}, pool {}, ended {:?}",
@@ -473,8 +486,8 @@ impl Cluster {
                 seen.voters,
                 seen.confirmed,
                 seen.peers.values().collect::<Vec<_>>(),
-                self.life(node).handles.as_ref().map_or(0, |handles| handles.mempool.size()),
-                self.life(node).ended,
+                self.pool(node),
+                self.ended(node),
             ),
         };
         (0..self.nodes.len()).map(line).collect::<Vec<_>>().join("\n")

@@ -41,6 +41,8 @@ pub struct Life {
     pub die_at: Option<(Step, u64)>,
     /// It reached that step, at this height.
     pub died: Option<u64>,
+    /// A fault is planned that may end the process.
+    pub may_end: bool,
     pub up: bool,
 }
 
