@@ -1,14 +1,24 @@
-//! Networks of real `plumed` processes over real CometBFT on loopback, under load, with kills.
+//! Networks of real nodes on loopback, over Raft or CometBFT, under load, with kills, partitions and old backups.
 //!
-//! For the tests of this package and for the long run `devnet-kills`. Whatever a network started ends
-//! when it is dropped.
+//! For the tests of this package and for its long runs and measures, the `devnet-*` programs. Whatever a network started
+//! ends when it is dropped.
 
+mod agreement;
+pub mod crashes;
+mod engine;
+pub mod in_process;
+pub mod light;
+pub mod light_chain;
+mod links;
 mod load;
 mod network;
 mod node;
+mod signatures;
 mod storm;
 
+pub use engine::{Engine, Times};
+pub use links::{Flow, Links};
 pub use load::{Account, Load};
-pub use network::Network;
-pub use node::{Node, Victim, cometbft, plumed, until};
+pub use network::{Network, Program, Setup};
+pub use node::{Node, Victim, cometbft, plumed, until, within};
 pub use storm::{Storm, storm};

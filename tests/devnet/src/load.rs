@@ -34,10 +34,6 @@ impl core::fmt::Debug for Account {
     }
 }
 
-pub(crate) fn sink(account: &Account) -> &str {
-    &account.sink
-}
-
 impl Account {
     pub(crate) fn new(mnemonic: &str, address: &str, number: usize, prefix: &Bech32Prefix) -> Self {
         let mnemonic = Mnemonic::parse(mnemonic).expect("written by plumed");
@@ -67,6 +63,11 @@ impl Account {
     pub fn payment(&self, chain_id: &str, denom: &str) -> TxDraft {
         let amount = vec![Coin { denom: denom.to_owned(), amount: "1".to_owned() }];
         TxDraft::new(chain_id, &MsgSend { from_address: self.address.clone(), to_address: self.sink.clone(), amount })
+    }
+
+    /// Address of the account that it pays to.
+    pub fn sink(&self) -> &str {
+        &self.sink
     }
 
     /// [`Account::payment`], signed as the account's `sequence`th transaction.

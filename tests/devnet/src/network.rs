@@ -1,23 +1,56 @@
-use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use plume_client::RpcClient;
+use plume_home::config::Config;
+use plume_home::home::Home;
 use plume_primitives::Bech32Prefix;
+use plume_testkit::ScheduledValidators;
 use serde_json::{Value, json};
 
-use crate::load::{Account, sink};
-use crate::node::{Node, cometbft, plumed, until};
+use crate::engine::{Engine, Times};
+use crate::load::Account;
+use crate::node::{Node, Victim, devnet_node, plumed, until};
 
 /// Ports of one network: `plumed devnet` puts each further validator ten ports higher.
 const PORT_STEP: u16 = 10;
 
-/// Headers per `blockchain` answer.
-const PAGE: u64 = 20;
-
 /// Lines of each log that a failed test shows.
 const LAST_LINES: usize = 20;
+
+/// What the nodes run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Program {
+    /// The product.
+    #[default]
+    Plumed,
+    /// `devnet-node`: the same engines with a validator schedule, a clock that can be moved and a short Raft log.
+    DevnetNode,
+}
+
+/// What a network is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// What decides blocks.
+    pub engine: Engine,
+    /// Validators.
+    pub validators: u16,
+    /// Funded accounts.
+    pub accounts: usize,
+    /// Raft's times.
+    pub times: Times,
+    /// What the nodes run.
+    pub program: Program,
+}
+
+impl Setup {
+    /// Four validators with three accounts.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, validators: 4, accounts: 3, times: Times::PATIENT, program: Program::Plumed }
+    }
+}
 
 /// Validators in one folder, with funded accounts.
 #[derive(Debug)]
@@ -25,6 +58,7 @@ pub struct Network {
     // Before the folder, so that the nodes end before it is removed.
     nodes: Vec<Node>,
     accounts: Vec<Account>,
+    setup: Setup,
     chain_id: String,
     denom: String,
     folder: tempfile::TempDir,
@@ -35,18 +69,25 @@ impl Network {
     ///
     /// # Panics
     /// When `plumed devnet` fails.
-    pub fn create(validators: u16, accounts: usize) -> Self {
+    pub fn create(engine: Engine, validators: u16, accounts: usize) -> Self {
+        Self::new(Setup { validators, accounts, ..Setup::new(engine) })
+    }
+
+    /// [`Network::create`] with everything that can be chosen.
+    ///
+    /// # Panics
+    /// When `plumed devnet` fails.
+    pub fn new(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("temp dir");
         let output = folder.path().join("network");
-        let (rpc, p2p) = free_ports(validators);
+        let (rpc, p2p) = free_ports(setup.validators);
         let chain_id = "plume-devnet-1".to_owned();
-        let names: Vec<_> = (0..accounts).map(|i| format!("a{i}")).collect();
+        let names: Vec<_> = (0..setup.accounts).map(|i| format!("a{i}")).collect();
         let made = Command::new(plumed())
-            .args(["devnet", "--engine", "cometbft", "--chain-id", &chain_id])
-            .args(["--validators", &validators.to_string(), "--accounts", &names.join(",")])
+            .args(["devnet", "--chain-id", &chain_id])
+            .args(setup.engine.flags())
+            .args(["--validators", &setup.validators.to_string(), "--accounts", &names.join(",")])
             .args(["--rpc-port", &rpc.to_string(), "--p2p-port", &p2p.to_string()])
-            .arg("--cometbft")
-            .arg(cometbft())
             .arg("--output")
             .arg(&output)
             .output()
@@ -63,8 +104,66 @@ impl Network {
                 Account::new(&text(&account["mnemonic"]), &text(&account["address"]), number, &prefix)
             })
             .collect();
-        let nodes = (0..validators).map(|i| Node::new(output.join(format!("node{i}")), rpc + i * PORT_STEP)).collect();
-        Self { nodes, accounts, chain_id, denom: text(&network["base_denom"]), folder }
+        let program = match setup.program {
+            Program::Plumed => plumed(),
+            Program::DevnetNode => devnet_node(),
+        };
+        let nodes: Vec<_> = (0..setup.validators)
+            .map(|i| Node::new(output.join(format!("node{i}")), rpc + i * PORT_STEP, setup.engine, program.clone()))
+            .collect();
+        nodes.iter().for_each(|node| write_times(node.home(), setup.times));
+        Self { nodes, accounts, setup, chain_id, denom: text(&network["base_denom"]), folder }
+    }
+
+    /// What it is made of.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Adds a node whose key is in no validator set; it is listed by all others. Before they start.
+    pub fn add_full_node(&mut self) -> usize {
+        let home = self.folder.path().join("network").join(format!("full{}", self.nodes.len()));
+        let (rpc, p2p) = free_ports(1);
+        let peers = self.nodes.iter().map(|node| {
+            let settings = Home::new(node.home()).settings::<&str>(&[]).expect("written by devnet").0;
+            format!("{}@{}", node.id(), settings.p2p.laddr.trim_start_matches("tcp://"))
+        });
+        let config = Config {
+            moniker: "full".to_owned(),
+            rpc_laddr: format!("tcp://127.0.0.1:{rpc}"),
+            p2p_laddr: format!("tcp://127.0.0.1:{p2p}"),
+            persistent_peers: peers.collect(),
+            addr_book_strict: false,
+            allow_duplicate_ip: true,
+            ..Config::default()
+        };
+        Home::new(&home).init(&config).expect("writable");
+        for file in ["genesis.json", "app.toml", "client.toml"] {
+            let path = PathBuf::from("config").join(file);
+            std::fs::copy(self.nodes[0].home().join(&path), home.join(&path)).expect("written by devnet");
+        }
+        let full = Node::new(home, rpc, self.setup.engine, plumed());
+        let listed = format!("unconditional_peer_ids = \"{}\"", full.id());
+        for node in &self.nodes {
+            edit(&node.home().join("config/config.toml"), "unconditional_peer_ids = \"\"", &listed);
+        }
+        self.nodes.push(full);
+        self.nodes.len() - 1
+    }
+
+    /// Gives every node the same changes of validators: height, index of the node, power. Only for
+    /// [`Program::DevnetNode`].
+    pub fn schedule(&self, changes: &[(u64, usize, i64)]) {
+        let key = |index: usize| hex::encode(self.nodes[index].key());
+        let entries: Vec<_> = changes
+            .iter()
+            .map(|(height, index, power)| json!({ "height": height, "key": key(*index), "power": power }))
+            .collect();
+        let schedule = Value::from(entries);
+        ScheduledValidators::from_json(&schedule).expect("what the node will read");
+        for node in &self.nodes {
+            std::fs::write(node.home().join("schedule.json"), schedule.to_string()).expect("writable");
+        }
     }
 
     /// The validators.
@@ -112,51 +211,65 @@ impl Network {
         }
     }
 
-    /// Waits until all nodes have a block that none has yet, and checks that they agree on everything: block and
-    /// app hash of every height, and the accounts' sequences and payments, `sent` by account.
-    ///
-    /// # Panics
-    /// On any disagreement, or a node that does not catch up.
-    pub fn require_agreement(&self, sent: &[u64]) -> u64 {
-        let target = self
-            .nodes
-            .iter()
-            .map(|node| until("a node's status", || node.rpc().status().ok()).latest_height)
-            .max()
-            .expect("a validator")
-            + 2;
-        let mut expected: Option<BTreeMap<u64, (String, String)>> = None;
-        for (index, node) in self.nodes.iter().enumerate() {
-            wait_for_height(node, target);
-            let headers = headers(node, target);
-            assert_eq!(headers.len() as u64, target, "node {index} has every height");
-            match &expected {
-                None => expected = Some(headers),
-                Some(expected) => assert_eq!(&headers, expected, "node {index} and node 0"),
+    /// Kills every node at once and starts them again.
+    pub fn kill_and_start_all(&mut self) {
+        std::thread::scope(|scope| {
+            for node in self.nodes.iter_mut().filter(|node| node.is_up()) {
+                scope.spawn(|| node.kill(Victim::App));
             }
-            for (account, sent) in self.accounts.iter().zip(sent) {
-                assert_eq!(
-                    account.sequence(node.rpc()).expect("reachable"),
-                    *sent,
-                    "sequence of {} on node {index}",
-                    account.address()
-                );
-                assert_eq!(
-                    sink_balance(node.rpc(), account, &self.denom),
-                    u128::from(*sent),
-                    "payments of {} on node {index}",
-                    account.address()
-                );
-            }
-        }
-        self.require_same_state();
-        target
+        });
+        self.nodes.iter_mut().for_each(Node::start);
     }
 
-    /// The state itself, not only the header that the majority signed: an idle chain's hash stands still.
-    fn require_same_state(&self) {
-        let hashes: Vec<_> = self.nodes.iter().map(|node| until("abci_info", || app_hash(node.rpc()))).collect();
-        assert!(hashes.iter().all(|hash| *hash == hashes[0] && !hash.is_empty()), "{hashes:?}");
+    /// Stops every node that runs, as an operator would.
+    ///
+    /// # Panics
+    /// When one does not end in order.
+    pub fn stop(&mut self) {
+        std::thread::scope(|scope| {
+            for node in self.nodes.iter_mut().filter(|node| node.is_up()) {
+                scope.spawn(|| assert_eq!(node.stop(), Some(0), "a clean stop of {}", node.home().display()));
+            }
+        });
+    }
+
+    /// The greatest height of the nodes that are up.
+    pub fn height(&self) -> u64 {
+        until("a status", || self.nodes.iter().filter(|node| node.is_up()).filter_map(Node::height).max())
+    }
+
+    /// Which node proposed the newest block: over Raft the leader.
+    pub fn proposer(&self) -> usize {
+        let newest = |node: &Node| {
+            let block = node.rpc().call("block", &json!({})).ok()?;
+            let header = &block["block"]["header"];
+            let height: u64 = header["height"].as_str()?.parse().ok()?;
+            Some((height, header["proposer_address"].as_str()?.to_owned()))
+        };
+        let (_, proposer) =
+            until("a newest block", || self.nodes.iter().filter(|node| node.is_up()).filter_map(newest).max());
+        self.nodes.iter().position(|node| node.address() == proposer).expect("a node of this network")
+    }
+
+    /// Waits until the nodes that are up have decided `more` further heights; how long that took.
+    pub fn wait_for_blocks(&self, more: u64) -> Duration {
+        let (start, target) = (Instant::now(), self.height() + more);
+        until(&format!("height {target}"), || (self.height() >= target).then_some(()));
+        start.elapsed()
+    }
+
+    /// Waits until every node has what the first of them has now.
+    pub fn wait_until_all_caught_up(&self) {
+        for index in 0..self.nodes.len() {
+            self.wait_until_caught_up(index);
+        }
+    }
+
+    /// Waits until a node has what the others have now; how long that took.
+    pub fn wait_until_caught_up(&self, index: usize) -> Duration {
+        let (start, target) = (Instant::now(), self.height());
+        wait_for_height(&self.nodes[index], target);
+        start.elapsed()
     }
 }
 
@@ -174,42 +287,34 @@ impl Drop for Network {
     }
 }
 
-fn app_hash(rpc: &RpcClient) -> Option<String> {
-    let info = rpc.call("abci_info", &json!({})).ok()?;
-    info["response"]["last_block_app_hash"].as_str().map(str::to_owned)
-}
-
-fn sink_balance(rpc: &RpcClient, account: &Account, denom: &str) -> u128 {
-    until("balance", || rpc.balance(sink(account), denom).ok()).amount.to_string().parse().expect("an amount")
-}
-
-fn wait_for_height(node: &Node, height: u64) {
+pub(crate) fn wait_for_height(node: &Node, height: u64) {
     until(&format!("height {height} in {}", node.home().display()), || {
         node.rpc().status().ok().filter(|status| status.latest_height >= height).map(|_| ())
     });
 }
 
-/// Block hash and app hash of the heights up to `last`, as the node stores them.
-fn headers(node: &Node, last: u64) -> BTreeMap<u64, (String, String)> {
-    let mut headers = BTreeMap::new();
-    let mut from = 1;
-    while from <= last {
-        let to = (from + PAGE - 1).min(last);
-        let params = json!({ "minHeight": from.to_string(), "maxHeight": to.to_string() });
-        let page = until("headers", || node.rpc().call("blockchain", &params).ok());
-        for meta in page["block_metas"].as_array().expect("a list") {
-            let text = |value: &Value| value.as_str().expect("a string").to_owned();
-            let height = text(&meta["header"]["height"]).parse().expect("a height");
-            headers.insert(height, (text(&meta["block_id"]["hash"]), text(&meta["header"]["app_hash"])));
-        }
-        from = to + 1;
-    }
-    headers
-}
-
 fn read_json(path: &Path) -> Value {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn write_times(home: &Path, times: Times) {
+    let file = home.join("config/app.toml");
+    let values = |times: Times| {
+        let [heartbeat, min, max] =
+            [times.heartbeat, times.election_min, times.election_max].map(|time| time.as_millis());
+        format!("heartbeat-ms = {heartbeat}\nelection-min-ms = {min}\nelection-max-ms = {max}\n")
+    };
+    if times != Times::DEFAULT {
+        edit(&file, &values(Times::DEFAULT), &values(times));
+    }
+}
+
+/// Replaces what must stand in a file.
+pub(crate) fn edit(file: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert!(text.contains(from), "{} does not contain {from}", file.display());
+    std::fs::write(file, text.replace(from, to)).expect("writable");
 }
 
 /// First RPC port and first P2P port, all of whose followers are free now.

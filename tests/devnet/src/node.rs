@@ -6,6 +6,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plume_client::RpcClient;
+use plume_engine::ValidatorKey;
+use plume_home::home::Home;
+use plume_home::keys::consensus_address;
+use plume_store::{BlockStore, StoreOptions};
+
+use crate::engine::Engine;
 
 /// Long enough for a loaded machine, short enough that a hung run ends.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -17,13 +23,18 @@ const POLL: Duration = Duration::from_millis(20);
 ///
 /// # Panics
 /// When there is nothing within two minutes.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, look).unwrap_or_else(|| panic!("no {what} within {PATIENCE:?}"))
+}
+
+/// Polls until there is something, or the time has passed.
+pub fn within<T>(time: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + time;
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || Instant::now() >= deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "no {what} within {PATIENCE:?}");
         std::thread::sleep(POLL);
     }
 }
@@ -33,12 +44,20 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// # Panics
 /// When there is none: a skipped run would prove nothing.
 pub fn plumed() -> PathBuf {
-    if let Some(path) = std::env::var_os("PLUMED") {
-        return path.into();
-    }
+    let explicit = std::env::var_os("PLUMED").map(PathBuf::from);
+    explicit.unwrap_or_else(|| beside("plumed", "run `cargo build -p plumed`, or set PLUMED"))
+}
+
+/// This package's own node, see `src/bin/node.rs`.
+pub(crate) fn devnet_node() -> PathBuf {
+    beside("devnet-node", "run `cargo build -p plume-tests-devnet`")
+}
+
+/// A program that cargo built beside this one.
+fn beside(name: &str, advice: &str) -> PathBuf {
     let exe = std::env::current_exe().expect("this program has a path");
-    let found = exe.ancestors().skip(1).take(2).map(|folder| folder.join("plumed")).find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("no plumed beside {}: run `cargo build -p plumed`, or set PLUMED", exe.display()))
+    let found = exe.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("no {name} beside {}: {advice}", exe.display()))
 }
 
 /// The `cometbft` binary: `PLUMED_COMETBFT`, else the project's own tools, else the `PATH`.
@@ -51,7 +70,7 @@ pub fn cometbft() -> PathBuf {
     plume_cometbft::find_binary(explicit.as_deref(), Some(&tools)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Which process of a node is killed.
+/// Which process of a node is killed. Over Raft there is one, and each of these kills it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
     /// `plumed`; the kernel then kills its CometBFT.
@@ -62,18 +81,21 @@ pub enum Victim {
     Both,
 }
 
-/// One validator.
+/// One node, a validator unless its key is in no set.
 #[derive(Debug)]
 pub struct Node {
     home: PathBuf,
     rpc: RpcClient,
+    engine: Engine,
+    program: PathBuf,
     process: Option<Child>,
+    paused: bool,
 }
 
 impl Node {
-    pub(crate) fn new(home: PathBuf, rpc_port: u16) -> Self {
+    pub(crate) fn new(home: PathBuf, rpc_port: u16, engine: Engine, program: PathBuf) -> Self {
         let rpc = RpcClient::new(&format!("http://127.0.0.1:{rpc_port}"), Duration::from_secs(5)).expect("an address");
-        Self { home, rpc, process: None }
+        Self { home, rpc, engine, program, process: None, paused: false }
     }
 
     /// Home directory.
@@ -86,34 +108,110 @@ impl Node {
         &self.rpc
     }
 
+    /// Its p2p id.
+    pub fn id(&self) -> String {
+        Home::new(&self.home).node_id().expect("written by devnet")
+    }
+
+    /// Its validator's key.
+    pub fn key(&self) -> [u8; 32] {
+        match self.validator_key() {
+            ValidatorKey::Ed25519(key) => key,
+            ValidatorKey::Secp256k1(_) => panic!("devnet makes ed25519 keys"),
+        }
+    }
+
+    /// Its validator's address as headers have it.
+    pub fn address(&self) -> String {
+        hex::encode_upper(consensus_address(&self.validator_key()))
+    }
+
+    fn validator_key(&self) -> ValidatorKey {
+        Home::new(&self.home).validator_key().expect("written by devnet")
+    }
+
+    /// The newest height, if it answers.
+    pub fn height(&self) -> Option<u64> {
+        self.rpc.status().ok().map(|status| status.latest_height)
+    }
+
+    /// The newest height in the block store of a Raft node that does not run.
+    pub fn stored_height(&self) -> u64 {
+        self.store().height().get()
+    }
+
+    /// The block store of a Raft node that does not run.
+    pub(crate) fn store(&self) -> BlockStore {
+        assert!(self.process.is_none(), "a store has one owner");
+        let options = StoreOptions { index: true, ..StoreOptions::default() };
+        BlockStore::open(self.home.join("data/blockstore.db"), options).expect("a whole store")
+    }
+
     /// Everything that the node and its CometBFT wrote, over all runs.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.home.join("node.log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Starts `plumed start`; returns at once.
+    /// Starts the node; returns at once.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the node so that it kills itself at `step` of `height`. Only over Raft.
+    pub fn start_to_crash(&mut self, step: &str, height: u64) {
+        self.start_with(&[("PLUMED_CRASH_AT", format!("{step}:{height}"))]);
+    }
+
+    fn start_with(&mut self, environment: &[(&str, String)]) {
         assert!(self.process.is_none(), "started twice");
         let log = File::options().create(true).append(true).open(self.home.join("node.log")).expect("writable home");
-        let child = Command::new(plumed())
+        let child = Command::new(&self.program)
             .arg("start")
             .arg("--home")
             .arg(&self.home)
-            .args(["--engine", "cometbft"])
-            .arg("--cometbft")
-            .arg(cometbft())
+            .args(self.engine.flags())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("an open file"))
             .stderr(log)
             .spawn()
-            .expect("plumed runs");
+            .unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
         self.process = Some(child);
+    }
+
+    /// Waits for a node that kills itself.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        let status = until("end of a node that kills itself", || self.ended());
+        self.process = None;
+        status
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().expect("started").try_wait().expect("our child")
+    }
+
+    /// Stops the process where it stands; its connections stay open.
+    pub fn pause(&mut self) {
+        kill(pid(self.process.as_ref().expect("started")), Signal::SIGSTOP).expect("our child");
+        self.paused = true;
+    }
+
+    /// Lets a paused process go on.
+    pub fn resume(&mut self) {
+        kill(pid(self.process.as_ref().expect("started")), Signal::SIGCONT).expect("our child");
+        self.paused = false;
+    }
+
+    /// Whether it was started and may answer.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some() && !self.paused
     }
 
     /// Sends SIGKILL and waits for the end of the node.
     pub fn kill(&mut self, victim: Victim) -> ExitStatus {
         let mut child = self.process.take().expect("started");
+        self.paused = false;
         let app = pid(&child);
         if victim != Victim::App {
             // There may be none yet, when the kill comes early.
@@ -121,7 +219,7 @@ impl Node {
                 let _ = kill(engine, Signal::SIGKILL);
             }
         }
-        if victim != Victim::Engine || children(app).is_empty() {
+        if self.engine == Engine::Raft || victim != Victim::Engine || children(app).is_empty() {
             // It may have ended just now, after its CometBFT.
             let _ = child.kill();
         }

@@ -1,22 +1,22 @@
-//! One of four validators puts a bad transaction into its proposals; the other three vote it down.
+//! One of four validators puts a bad transaction into its proposals; the other three vote it down (CometBFT), or all pass
+//! the entry over (Raft).
 
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use plume_chain::{Chain, ChainConfig};
-use plume_home::home::Home;
-use plume_home::keys::consensus_address;
 use plume_cometbft::{Stop, SupervisorOptions};
 use plume_engine::{Block, BlockOutcome, Committed, Executor, Fatal, Genesis, InitOutcome, Proposal, Verdict};
+use plume_home::home::Home;
+use plume_home::keys::consensus_address;
 use plume_proto::cosmos::tx::v1beta1::TxRaw;
 use plume_proto::{Any, Message};
 use plume_state::MemoryBackend;
 use plume_testkit::{Signer, TxDraft};
-use plume_tests_devnet::{Account, Load, Network, Node, cometbft, until};
+use plume_tests_devnet::{Account, Engine, Load, Network, Node, Setup, Times, cometbft, in_process, until};
 use serde_json::json;
 
-/// The validator that cheats.
-const CHEAT: usize = 3;
+use crate::validators::first_leader;
 
 /// An account that never pays anything: every transaction of it in this test is bad.
 const VICTIM: usize = 2;
@@ -33,11 +33,14 @@ struct Cheat {
     chain: Chain,
     plan: Arc<Mutex<Plan>>,
     own: Vec<Bytes>,
+    /// Over Raft it rejects its own block with all others: a leader that waits for votes that never come stops the
+    /// chain, and may.
+    votes_for_own: bool,
 }
 
 impl Cheat {
     fn is_own(&self, proposal: &Proposal) -> bool {
-        !self.own.is_empty() && proposal.txs.ends_with(&self.own)
+        self.votes_for_own && !self.own.is_empty() && proposal.txs.ends_with(&self.own)
     }
 }
 
@@ -106,41 +109,77 @@ impl Drop for StopAtEnd {
 }
 
 #[test]
-fn a_proposer_of_bad_transactions_is_voted_down_each_time() {
-    let mut network = Network::create(4, 3);
-    let home = Home::new(network.nodes()[CHEAT].home());
+fn a_proposer_of_bad_transactions_is_voted_down_each_time_on_cometbft() {
+    voted_down(Engine::Cometbft);
+}
+
+#[test]
+fn a_raft_leader_s_bad_transactions_are_passed_over_each_time() {
+    voted_down(Engine::Raft);
+}
+
+fn voted_down(engine: Engine) {
+    let mut network = Network::new(Setup { times: Times::STEADY, ..Setup::new(engine) });
+    // Over Raft only the leader proposes.
+    let cheat = match engine {
+        Engine::Raft => first_leader(&network),
+        Engine::Cometbft => 3,
+    };
+    let honest: Vec<usize> = (0..4).filter(|index| *index != cheat).collect();
+    let home = Home::new(network.nodes()[cheat].home());
     let address = consensus_address(&home.validator_key().expect("written by devnet"));
     let plan = Arc::new(Mutex::new(Plan::default()));
     let chain = Chain::open(ChainConfig::default(), Arc::new(MemoryBackend::new())).expect("an empty chain");
-    let cheat = Cheat { chain, plan: Arc::clone(&plan), own: Vec::new() };
-    let options = SupervisorOptions {
-        binary: Some(cometbft()),
-        flags: ["--log_level", "none"].map(str::to_owned).to_vec(),
-        ..SupervisorOptions::new(home.root())
-    };
+    let votes_for_own = engine == Engine::Cometbft;
+    let executor = Cheat { chain, plan: Arc::clone(&plan), own: Vec::new(), votes_for_own };
+    let stop = Stop::default();
     std::thread::scope(|scope| {
-        let _guard = StopAtEnd(options.stop.clone());
-        let running = scope.spawn(|| plume_cometbft::run(cheat, &options));
-        for node in &mut network.nodes_mut()[..CHEAT] {
-            node.start();
+        let _guard = StopAtEnd(stop.clone());
+        let stopped = stop.clone();
+        let running = scope.spawn(move || match engine {
+            Engine::Raft => {
+                let options = in_process::Options { times: Times::STEADY, ..in_process::Options::default() };
+                in_process::run(executor, home.root(), &options, &stopped)
+                    .map(|()| 0)
+                    .map_err(|error| error.to_string())
+            }
+            Engine::Cometbft => {
+                let options = SupervisorOptions {
+                    binary: Some(cometbft()),
+                    flags: ["--log_level", "none"].map(str::to_owned).to_vec(),
+                    stop: stopped,
+                    ..SupervisorOptions::new(home.root())
+                };
+                plume_cometbft::run(executor, &options).map_err(|error| error.to_string())
+            }
+        });
+        for index in &honest {
+            network.nodes_mut()[*index].start();
         }
         let load = Load::start(&network, VICTIM);
         load.wait_for(2);
+        let witnesses: Vec<&Node> = honest.iter().map(|index| &network.nodes()[*index]).collect();
+        let said = match engine {
+            Engine::Raft => "rejected the proposed block",
+            Engine::Cometbft => "proposal rejected",
+        };
 
-        for case in cases(&network) {
-            let logs: Vec<_> = network.nodes()[..CHEAT].iter().map(|node| node.log().len()).collect();
+        for case in cases(&network, witnesses[0]) {
+            let logs: Vec<_> = witnesses.iter().map(|node| node.log().len()).collect();
             let bad = case.txs.last().expect("at least one").clone();
             *plan.lock().expect("no panic while held") = Plan { inject: case.txs, tried: None };
             let height = until(&format!("proposal of the cheat with {}", case.name), || {
                 plan.lock().expect("no panic while held").tried
             });
-            let commit = until("the block of that height", || commit(&network.nodes()[0], height));
+            let commit = until("the block of that height", || commit(witnesses[0], height));
             assert!(commit.round >= 1, "{}: height {height} was decided in the cheat's round", case.name);
-            assert_ne!(commit.proposer, hex::encode_upper(address), "{}: the cheat's block was decided", case.name);
+            if engine == Engine::Cometbft {
+                assert_ne!(commit.proposer, hex::encode_upper(address), "{}: the cheat's block was decided", case.name);
+            }
             assert!(!commit.txs.contains(&bad), "{}: the transaction is in block {height}", case.name);
-            for (node, before) in network.nodes()[..CHEAT].iter().zip(logs) {
+            for (node, before) in witnesses.iter().zip(logs) {
                 let rejection = until(&format!("rejection by {} of {}", node.home().display(), case.name), || {
-                    node.log()[before..].lines().find(|line| line.contains("proposal rejected")).map(str::to_owned)
+                    node.log()[before..].lines().find(|line| line.contains(said)).map(str::to_owned)
                 });
                 assert!(rejection.contains(case.reason), "{}: {rejection}", case.name);
             }
@@ -150,13 +189,13 @@ fn a_proposer_of_bad_transactions_is_voted_down_each_time() {
         load.wait_for(4);
         let mut sent = load.finish();
         sent.push(0);
-        network.require_agreement(&sent);
-        options.stop.request();
-        assert_eq!(running.join().expect("no panic").expect("the cheat itself runs on"), 0);
+        network.require_same_chain(&sent);
+        stop.request();
+        assert_eq!(running.join().expect("no panic"), Ok(0), "the cheat itself runs on");
     });
 }
 
-fn cases(network: &Network) -> Vec<Case> {
+fn cases(network: &Network, witness: &Node) -> Vec<Case> {
     let (chain_id, denom) = (network.chain_id(), network.denom());
     let victim = &network.accounts()[VICTIM];
     let draft = || victim.payment(chain_id, denom);
@@ -174,7 +213,7 @@ fn cases(network: &Network) -> Vec<Case> {
     };
     let stranger = Signer::named("nobody knows");
     let payer = &network.accounts()[0];
-    let half = max_gas(&network.nodes()[0]) / 2 + 1;
+    let half = max_gas(witness) / 2 + 1;
     let one = |name, reason, tx| Case { name, reason, txs: vec![tx] };
     vec![
         one("bytes that are no transaction", "sdk/2: ", Bytes::from_static(b"\xff\xffno transaction")),

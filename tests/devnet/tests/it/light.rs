@@ -4,22 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use plume_chain::{Chain, ChainConfig, plume_modules};
-use plume_client::{RpcClient, RpcError};
-use plume_light_client::rpc::{self, RpcProvider, Transport, TransportError};
-use plume_light_client::{
-    Client, Finding, LightBlock, Mode, Provider, Sources, Time, TrustOptions, verify_absence, verify_membership,
-};
+use plume_client::RpcClient;
+use plume_light_client::rpc::{self, RpcProvider};
+use plume_light_client::{LightBlock, Mode, Provider, Sources, verify_absence, verify_membership};
 use plume_primitives::Bech32Prefix;
-use plume_state::MemoryBackend;
-use plume_testkit::ScheduledValidators;
-use plume_tests_devnet::{Load, Network, plumed, until};
+use plume_tests_devnet::light::{Http, client, now, providers, verify_sequentially};
+use plume_tests_devnet::{Engine, Load, Network, Node, Program, Setup, light_chain, plumed, until};
 use serde_json::{Value, json};
-
-use crate::validators::{StopAtEnd, key, options};
 
 /// The last height that is verified.
 const LAST: u64 = 60;
@@ -32,7 +24,7 @@ const SCHEDULE: [(u64, usize, i64); 8] =
 const ALONE: u64 = 25;
 const WITHOUT: u64 = 45;
 
-/// Who validates a height: updates act two blocks later.
+/// Validator 0 of the table is node 0, and so on. Who validates a height: updates act two blocks later.
 fn members(height: u64) -> BTreeSet<(usize, i64)> {
     let mut powers = [10_i64; 4];
     for (at, validator, power) in SCHEDULE {
@@ -43,76 +35,54 @@ fn members(height: u64) -> BTreeSet<(usize, i64)> {
     powers.into_iter().enumerate().filter(|(_, power)| *power > 0).collect()
 }
 
-struct Http(RpcClient);
-
-impl Transport for Http {
-    fn call(&self, method: &str, params: &Value) -> Result<Value, TransportError> {
-        self.0.call(method, params).map_err(|error| match error {
-            RpcError::Refused { .. } => TransportError::Refused(error.to_string()),
-            other => TransportError::Unavailable(other.to_string()),
-        })
-    }
-}
-
-fn now() -> Time {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    Time::from_unix_timestamp(i64::try_from(elapsed.as_secs()).expect("a time"), elapsed.subsec_nanos()).expect("a time")
+#[test]
+fn a_light_client_follows_changing_validators_on_cometbft() {
+    follow(Engine::Cometbft);
 }
 
 #[test]
-fn a_light_client_follows_changing_validators() {
-    let network = Network::create(4, 2);
-    let keys: Vec<_> = network.nodes().iter().map(key).collect();
-    let schedule = SCHEDULE.iter().fold(ScheduledValidators::new(), |schedule, (height, validator, power)| {
-        schedule.at(*height, keys[*validator], *power)
-    });
-    let options: Vec<_> = network.nodes().iter().map(options).collect();
-    std::thread::scope(|scope| {
-        let _guard = StopAtEnd(options.iter().map(|options| options.stop.clone()).collect());
-        let running: Vec<_> = options
-            .iter()
-            .map(|options| {
-                let catalogue = plume_modules().with(schedule.clone());
-                let chain = Chain::open_with(ChainConfig::default(), Arc::new(MemoryBackend::new()), catalogue);
-                scope.spawn(move || plume_cometbft::run(chain.expect("an empty chain"), options))
-            })
-            .collect();
-        let load = Load::start(&network, 2);
-        for node in network.nodes() {
-            until("the last height", || node.rpc().status().ok().filter(|status| status.latest_height > LAST));
-        }
-        load.finish();
-
-        let nodes: Vec<_> = network.rpcs().into_iter().map(|rpc| RpcProvider::new(rpc.url(), Http(rpc.clone()))).collect();
-        let trusted = nodes[0].light_block(1).expect("the first block");
-        every_header_verifies(&nodes, &trusted, &keys);
-        values_and_their_absence_are_proved(&network, &nodes[0], &trusted);
-        the_command_line_verifies(&network, &trusted);
-        if let Some(folder) = std::env::var_os("PLUME_LIGHT_VECTORS") {
-            record(&network, Path::new(&folder));
-        }
-
-        options.iter().for_each(|options| options.stop.request());
-        for node in running {
-            assert_eq!(node.join().expect("no panic").expect("clean"), 0);
-        }
-    });
+fn a_light_client_follows_changing_validators_on_raft() {
+    follow(Engine::Raft);
 }
 
-fn client(trusted: &LightBlock) -> Client {
-    let options = TrustOptions::new(trusted.height(), trusted.hash(), std::time::Duration::from_secs(24 * 3600));
-    Client::new(trusted.header().chain_id.clone(), options, trusted.clone()).expect("the first block holds")
+/// The short form of `devnet-light-chain`.
+#[test]
+fn a_light_client_follows_a_raft_chain_whose_leaders_die() {
+    let report = light_chain::run(100, 2);
+    println!("{report:?}");
+    assert!(report.leader_changes >= 1, "{report:?}");
+    assert!(report.validator_sets >= 7, "{report:?}");
+}
+
+fn follow(engine: Engine) {
+    let mut network = Network::new(Setup { program: Program::DevnetNode, accounts: 2, ..Setup::new(engine) });
+    network.schedule(&SCHEDULE);
+    network.nodes_mut().iter_mut().for_each(Node::start);
+    let load = Load::start(&network, 2);
+    for node in network.nodes() {
+        until("the last height", || node.height().filter(|height| *height > LAST));
+    }
+    let sent = load.finish();
+
+    let keys: Vec<_> = network.nodes().iter().map(Node::key).collect();
+    let nodes = providers(&network);
+    let trusted = nodes[0].light_block(1).expect("the first block");
+    every_header_verifies(&nodes, &trusted, &keys);
+    values_and_their_absence_are_proved(&network, &nodes[0], &trusted);
+    the_command_line_verifies(&network, &trusted);
+    if let Some(folder) = std::env::var_os("PLUME_LIGHT_VECTORS") {
+        record(&network, Path::new(&folder));
+    }
+    network.require_agreement(&sent);
+    network.stop();
 }
 
 fn every_header_verifies(nodes: &[RpcProvider<Http>], trusted: &LightBlock, keys: &[[u8; 32]]) {
-    let witnesses: Vec<&dyn Provider> = nodes[1..].iter().map(|node| node as &dyn Provider).collect();
-    let sources = Sources { primary: &nodes[0], witnesses: &witnesses };
-    let sequence = client(trusted).verify(sources, LAST, Mode::Sequential, now()).expect("an honest chain");
-    assert_eq!(sequence.steps, LAST - 1);
-    assert!(sequence.witnesses.iter().all(|report| report.finding == Finding::Agrees), "{:?}", sequence.witnesses);
+    let sequence = verify_sequentially(nodes, trusted, LAST);
 
     // The last set has much of the first again: one step. On the way it was the fourth alone, then the three others, and
     // neither signed with a third of what was trusted before: headers in between are needed.
+    let sources = Sources { primary: &nodes[0], witnesses: &[] };
     let mut skipping = client(trusted);
     for (height, bisected) in [(LAST, false), (ALONE, true), (WITHOUT, true)] {
         let skipped = skipping.verify(sources, height, Mode::Skipping, now()).expect("an honest chain");
@@ -220,7 +190,9 @@ fn record(network: &Network, folder: &Path) {
     let [held, missing] = balance_keys(network);
     let mut proofs = String::new();
     for (key, height) in [(&held, LAST - 1), (&missing, LAST - 1), (&held, 1)] {
-        proofs.push_str(&json!({ "store": "bank", "key": hex::encode(key), "answer": ask(rpc, "bank", key, height) }).to_string());
+        proofs.push_str(
+            &json!({ "store": "bank", "key": hex::encode(key), "answer": ask(rpc, "bank", key, height) }).to_string(),
+        );
         proofs.push('\n');
     }
     std::fs::write(folder.join("proofs.jsonl"), proofs).expect("writable");

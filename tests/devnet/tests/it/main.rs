@@ -1,6 +1,11 @@
-//! Four validators on one machine: killed under load, with a proposer that cheats, and followed by a light client.
+//! Four validators on one machine, over Raft and over CometBFT: killed under load, with a proposer that cheats, cut off
+//! from one another, restored from old copies, and followed by a light client.
 
 mod bad_proposals;
+mod crashes;
 mod kills;
+mod leaders;
 mod light;
+mod lost_time;
+mod partitions;
 mod validators;

@@ -1,109 +1,101 @@
-//! The validator set changes by schedule on real CometBFT: one leaves, another's power changes, the first returns.
+//! The validator set changes by schedule: one leaves, another's power changes, the first returns.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use plume_chain::{Chain, ChainConfig, plume_modules};
-use plume_home::home::Home;
-use plume_home::keys::consensus_address;
-use plume_cometbft::{Stop, SupervisorOptions};
-use plume_engine::ValidatorKey;
-use plume_state::MemoryBackend;
-use plume_testkit::ScheduledValidators;
-use plume_tests_devnet::{Load, Network, Node, cometbft, until};
+use plume_tests_devnet::{Engine, Load, Network, Node, Program, Setup, until};
 use serde_json::json;
 
 /// Updates of a block act two blocks later.
 const DELAY: u64 = 2;
 
-/// The validator that leaves at the first height and returns at the last.
-const LEAVER: usize = 3;
 const LEAVES: u64 = 6;
 const GROWS: u64 = 12;
 const RETURNS: u64 = 18;
 
-/// Stops all nodes also when the test fails; their threads could not end otherwise.
-pub(crate) struct StopAtEnd(pub(crate) Vec<Stop>);
+/// The `leaver` and the `grower` are nodes of the network.
+fn leave_change_and_return(engine: Engine, choose: impl Fn(&Network) -> (usize, usize)) {
+    let mut network = Network::new(Setup { program: Program::DevnetNode, accounts: 2, ..Setup::new(engine) });
+    let (leaver, grower) = choose(&network);
+    network.schedule(&[(LEAVES, leaver, 0), (GROWS, grower, 25), (RETURNS, leaver, 10)]);
+    network.nodes_mut().iter_mut().for_each(Node::start);
+    let load = Load::start(&network, 2);
+    // Not asked: whoever leaves.
+    let other = &network.nodes()[grower];
 
-impl Drop for StopAtEnd {
-    fn drop(&mut self) {
-        self.0.iter().for_each(Stop::request);
+    let address = network.nodes()[leaver].address();
+    // It follows the chain while it is away, and signs blocks again once it is back. Over CometBFT everybody proposes in
+    // turn, over Raft only the leader does.
+    let again = until("a block with a vote of the validator that returned", || {
+        let height = network.nodes()[leaver].height()?;
+        (RETURNS + DELAY..height).find(|height| signers(other, *height).contains(&address))
+    });
+    if engine == Engine::Cometbft {
+        until("a block of the validator that returned", || {
+            let height = other.height()?;
+            (RETURNS + DELAY..=height).find(|height| proposer(other, *height).as_ref() == Some(&address))
+        });
     }
+    for height in LEAVES + DELAY..RETURNS + DELAY {
+        assert!(proposer(other, height).is_some_and(|proposer| proposer != address), "height {height}");
+        assert!(!signers(other, height).contains(&address), "height {height}");
+    }
+
+    let keys: Vec<_> = network.nodes().iter().map(Node::key).collect();
+    let set = |present: bool, power: i64| {
+        let all = (0..4).filter(|index| present || *index != leaver);
+        all.map(|index| (keys[index].to_vec(), if index == grower { power } else { 10 })).collect::<BTreeMap<_, _>>()
+    };
+    for (height, expected) in [
+        (1, set(true, 10)),
+        (LEAVES + DELAY - 1, set(true, 10)),
+        (LEAVES + DELAY, set(false, 10)),
+        (GROWS + DELAY - 1, set(false, 10)),
+        (GROWS + DELAY, set(false, 25)),
+        (RETURNS + DELAY - 1, set(false, 25)),
+        (RETURNS + DELAY, set(true, 25)),
+        (again, set(true, 25)),
+    ] {
+        for node in network.nodes() {
+            assert_eq!(validators(node, height), expected, "height {height}");
+        }
+    }
+    let sent = load.finish();
+    network.require_agreement(&sent);
+    network.stop();
 }
 
 #[test]
-fn validators_leave_change_and_return_by_schedule() {
-    let network = Network::create(4, 2);
-    let keys: Vec<[u8; 32]> = network.nodes().iter().map(key).collect();
-    let schedule =
-        ScheduledValidators::new().at(LEAVES, keys[LEAVER], 0).at(GROWS, keys[1], 25).at(RETURNS, keys[LEAVER], 10);
-    let options: Vec<_> = network.nodes().iter().map(options).collect();
-    std::thread::scope(|scope| {
-        let _guard = StopAtEnd(options.iter().map(|options| options.stop.clone()).collect());
-        let running: Vec<_> = options
-            .iter()
-            .map(|options| {
-                let catalogue = plume_modules().with(schedule.clone());
-                let backend = Arc::new(MemoryBackend::new());
-                let chain = Chain::open_with(ChainConfig::default(), backend, catalogue).expect("an empty chain");
-                scope.spawn(move || plume_cometbft::run(chain, options))
-            })
-            .collect();
-        let load = Load::start(&network, 2);
+fn validators_leave_change_and_return_by_schedule_on_cometbft() {
+    leave_change_and_return(Engine::Cometbft, |_| (3, 1));
+}
 
-        let leaver = hex::encode_upper(consensus_address(&ValidatorKey::Ed25519(keys[LEAVER])));
-        // It follows the chain while it is away, and proposes blocks again once it is back.
-        let again = until("a block of the validator that returned", || {
-            let height = network.nodes()[LEAVER].rpc().status().ok()?.latest_height;
-            (RETURNS + DELAY..=height).find(|height| proposer(&network.nodes()[0], *height).as_ref() == Some(&leaver))
-        });
-        let away: Vec<_> =
-            (LEAVES + DELAY..RETURNS + DELAY).map(|height| proposer(&network.nodes()[0], height)).collect();
-        assert!(away.iter().all(|proposer| proposer.is_some() && proposer.as_ref() != Some(&leaver)), "{away:?}");
-
-        let set = |leaver: Option<i64>, grower| {
-            let staying = [(0, 10), (1, grower), (2, 10)];
-            let all = staying.into_iter().chain(leaver.map(|power| (LEAVER, power)));
-            all.map(|(index, power)| (keys[index].to_vec(), power)).collect::<BTreeMap<_, _>>()
-        };
-        let (in_set, out) = (Some(10), None);
-        for (height, expected) in [
-            (1, set(in_set, 10)),
-            (LEAVES + DELAY - 1, set(in_set, 10)),
-            (LEAVES + DELAY, set(out, 10)),
-            (GROWS + DELAY - 1, set(out, 10)),
-            (GROWS + DELAY, set(out, 25)),
-            (RETURNS + DELAY - 1, set(out, 25)),
-            (RETURNS + DELAY, set(in_set, 25)),
-            (again, set(in_set, 25)),
-        ] {
-            for node in network.nodes() {
-                assert_eq!(validators(node, height), expected, "height {height}");
-            }
-        }
-
-        let sent = load.finish();
-        network.require_agreement(&sent);
-        options.iter().for_each(|options| options.stop.request());
-        for node in running {
-            assert_eq!(node.join().expect("no panic").expect("clean"), 0);
-        }
+#[test]
+fn validators_leave_change_and_return_by_schedule_on_raft() {
+    leave_change_and_return(Engine::Raft, |network| {
+        let leader = first_leader(network);
+        ((leader + 1) % 4, leader)
     });
 }
 
-pub(crate) fn options(node: &Node) -> SupervisorOptions {
-    SupervisorOptions {
-        binary: Some(cometbft()),
-        flags: ["--log_level", "none"].map(str::to_owned).to_vec(),
-        ..SupervisorOptions::new(node.home())
-    }
+/// A Raft leader outside the validator set may not propose: another one must lead.
+#[test]
+fn the_raft_leader_leaves_the_validators_and_returns() {
+    leave_change_and_return(Engine::Raft, |network| {
+        let leader = first_leader(network);
+        (leader, (leader + 1) % 4)
+    });
 }
 
-pub(crate) fn key(node: &Node) -> [u8; 32] {
-    match Home::new(node.home()).validator_key().expect("written by devnet") {
-        ValidatorKey::Ed25519(key) => key,
-        ValidatorKey::Secp256k1(_) => panic!("devnet makes ed25519 keys"),
-    }
+/// Who begins a Raft chain: of equal powers the least address.
+pub(crate) fn first_leader(network: &Network) -> usize {
+    (0..network.nodes().len()).min_by_key(|index| network.nodes()[*index].address()).expect("a node")
+}
+
+/// Who signed a block.
+fn signers(node: &Node, height: u64) -> BTreeSet<String> {
+    let commit = until("a commit", || node.rpc().call("commit", &json!({ "height": height.to_string() })).ok());
+    let votes = commit["signed_header"]["commit"]["signatures"].as_array().cloned().unwrap_or_default();
+    votes.iter().filter_map(|vote| vote["validator_address"].as_str().map(str::to_owned)).collect()
 }
 
 fn proposer(node: &Node, height: u64) -> Option<String> {
