@@ -337,9 +337,21 @@ impl<E: Executor> Driver<E> {
         if let Some(vote) = self.candidate.as_ref().and_then(|candidate| candidate.own.clone()) {
             self.broadcast_vote(&vote);
         }
+        self.fall_silent_if_deaf();
         self.change_members();
-        self.raft.runtime_config().heartbeat(self.may_lead());
         self.synchronise_if_behind().await
+    }
+
+    /// A leader that nobody answers stops its signs of life from time to time, so that nodes that still hear it elect
+    /// another: openraft's leaders do not step down by themselves. Not for good: nobody else may be able to win.
+    fn fall_silent_if_deaf(&self) {
+        let unanswered = match &*self.raft_metrics.borrow() {
+            metrics if metrics.state == ServerState::Leader => metrics.millis_since_quorum_ack.unwrap_or(0),
+            _ => 0,
+        };
+        let period = 2 * self.settings.raft.election_max.as_millis().max(1);
+        let silent = u128::from(unanswered) / period % 2 == 1;
+        self.raft.runtime_config().heartbeat(!silent && self.may_lead());
     }
 
     /// Figures that change by themselves.
