@@ -6,9 +6,11 @@
 //! that ends without a fault planned for it. At the end of each test all nodes must have the same state and every
 //! transaction that a client sent.
 
+mod absence;
 mod app;
 mod backup;
 mod basics;
+mod chaos;
 mod clocks;
 mod cluster;
 mod crashes;
