@@ -156,6 +156,13 @@ impl Intake {
         }
     }
 
+    /// Bytes of memory that messages and answers under construction take: at most twice what arrived of them, and some.
+    pub fn held(&self) -> usize {
+        let message = |lane: &Lane| lane.message.as_ref().map_or(0, |partial| partial.data.capacity());
+        let answer = |lane: &Lane| lane.answer.as_ref().map_or(0, |partial| partial.data.capacity());
+        self.lanes.values().map(|lane| message(lane) + answer(lane)).sum()
+    }
+
     fn lane(&mut self, channel: u8) -> Result<&mut Lane, Violation> {
         self.lanes.get_mut(&channel).ok_or(Violation::UnknownChannel(channel))
     }
@@ -245,13 +252,16 @@ mod tests {
     #[test]
     fn parts_become_a_message_and_answers_pass_between_them() {
         let mut intake = Intake::new(&[SMALL]);
+        assert_eq!(intake.held(), 0);
         assert_eq!(take(&mut intake, message(b"abc", 6)), Ok(None));
+        assert!(intake.held() >= 3);
         let answer = Frame::Response { channel: 1, id: 0, status: Status::Answer, total: 2, part: b"x" };
         assert_eq!(take(&mut intake, answer), Ok(None));
         let whole = Inbound::Message { channel: 1, bytes: Bytes::from_static(b"abcdef") };
         assert_eq!(take(&mut intake, Frame::More { channel: 1, part: b"def" }), Ok(Some(whole)));
         let whole = Inbound::Response { id: 0, status: Status::Answer, bytes: Bytes::from_static(b"xy") };
         assert_eq!(take(&mut intake, Frame::MoreResponse { channel: 1, part: b"y" }), Ok(Some(whole)));
+        assert_eq!(intake.held(), 0);
         let empty = Frame::Request { channel: 1, id: 0, total: 0, part: b"" };
         assert_eq!(take(&mut intake, empty), Ok(Some(Inbound::Request { channel: 1, id: 0, bytes: Bytes::new() })));
     }
