@@ -10,7 +10,7 @@ use anyhow::Context;
 use plume_testkit::Rng;
 use sha2::{Digest, Sha256};
 
-use crate::{Features, Target, mutate, mutate::Source, panics, seeds, snapshots, targets::Kind};
+use crate::{Features, Target, mutate, mutate::Source, panics, seeds, targets::Kind, texts};
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -65,15 +65,14 @@ const MAX_FINDINGS: usize = 10;
 pub fn run(target: &Target, options: &Options) -> anyhow::Result<Report> {
     panics::collect();
     let begun = Instant::now();
-    let (txs, words) = (seeds::transactions(), seeds::dictionary());
+    let txs = seeds::transactions();
+    let words = match target.kind {
+        Kind::Text => texts::dictionary(),
+        _ => seeds::dictionary(),
+    };
     let mut state =
         Running { target, options, report: Report::default(), seen: BTreeSet::new(), places: BTreeSet::new() };
-    let mut corpus = match target.kind {
-        Kind::Tx => txs.clone(),
-        Kind::Block => seeds::blocks(),
-        Kind::Frames => seeds::frames(),
-        Kind::Snapshot => snapshots::seeds(),
-    };
+    let mut corpus = (target.seeds)();
     corpus.extend(options.corpus.as_deref().map(read_folder).transpose()?.unwrap_or_default());
     for input in &corpus {
         state.execute(input)?;

@@ -8,10 +8,13 @@ mod driver;
 mod features;
 mod mutate;
 mod panics;
+mod peers;
 mod protobuf;
 mod seeds;
 mod snapshots;
 mod targets;
+mod tendermint;
+mod texts;
 mod txs;
 mod world;
 

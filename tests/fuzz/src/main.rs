@@ -13,7 +13,7 @@ use plume_fuzz::{Options, TARGETS, Target, replay, run, target};
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// check_tx, process_proposal, finalize_block, abci_frames, abci_server, tx_decoder, snapshots or all, one after the other.
+    /// A target's name (an unknown one lists them), or `all`, one after the other.
     target: String,
     /// Seconds to run, for each target.
     #[arg(long, default_value_t = 60)]

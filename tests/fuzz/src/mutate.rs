@@ -5,7 +5,7 @@ use plume_testkit::Rng;
 use crate::{
     protobuf::{self, Field, Value, push_varint, varint},
     targets::Kind,
-    txs,
+    tendermint, txs,
 };
 
 /// Longest input.
@@ -48,6 +48,10 @@ pub fn next(rng: &mut Rng, kind: Kind, source: &Source<'_>) -> Vec<u8> {
             Kind::Block => block(rng, &input, source),
             Kind::Frames => frames(rng, &input, source),
             Kind::Snapshot => bytes(rng, &input, source),
+            Kind::Text => text(rng, &input, source),
+            Kind::P2p => p2p(rng, &input, source),
+            Kind::Tendermint => tendermint(rng, &input, source),
+            Kind::Wire => wire(rng, &input, source),
         };
     }
     input.truncate(MAX_LEN);
@@ -92,6 +96,111 @@ fn block(rng: &mut Rng, input: &[u8], source: &Source<'_>) -> Vec<u8> {
         }
     }
     protobuf::encode(&fields)
+}
+
+/// Changes one token of a text: letters and digits, or a single other byte.
+fn text(rng: &mut Rng, input: &[u8], source: &Source<'_>) -> Vec<u8> {
+    if input.is_empty() {
+        return source.words.pick(rng);
+    }
+    let (one, other) = (token(rng, input), token(rng, input));
+    let mut out = input.to_vec();
+    match rng.below(6) {
+        0 => drop(out.drain(one)),
+        1 => drop(out.splice(one, input[other].to_vec())),
+        2 => drop(out.splice(one.start..one.start, source.words.pick(rng))),
+        3 => drop(out.splice(one, source.words.pick(rng))),
+        4 => {
+            // A part of it again.
+            let (start, end) = (one.start.min(other.start), one.end.max(other.end));
+            out.splice(start..start, input[start..end].to_vec());
+        }
+        _ => return bytes(rng, input, source),
+    }
+    out
+}
+
+/// Where a random token of a text is.
+fn token(rng: &mut Rng, input: &[u8]) -> std::ops::Range<usize> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let at = rng.index(input.len());
+    if !is_word(&input[at]) {
+        return at..at + 1;
+    }
+    let start = input[..at].iter().rposition(|byte| !is_word(byte)).map_or(0, |before| before + 1);
+    let end = input[at..].iter().position(|byte| !is_word(byte)).map_or(input.len(), |after| at + after);
+    start..end
+}
+
+/// Changes a stream of the transport's frames: their order, kinds, channels, contents, or a length.
+fn p2p(rng: &mut Rng, input: &[u8], source: &Source<'_>) -> Vec<u8> {
+    let mut frames: Vec<(u8, u8, Vec<u8>)> = vec![];
+    let mut rest = input;
+    while let Some((&[kind, channel, high, low], after)) = rest.split_first_chunk() {
+        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes([high, low])).min(after.len()));
+        frames.push((kind, channel, payload.to_vec()));
+        rest = after;
+    }
+    if frames.is_empty() {
+        return bytes(rng, input, source);
+    }
+    let (at, other) = (rng.index(frames.len()), rng.index(frames.len()));
+    let mut lie = None;
+    match rng.below(9) {
+        0 => drop(frames.remove(at)),
+        1 => frames.swap(at, other),
+        2 => frames.insert(at, frames[other].clone()),
+        3 => frames[at].0 = [1, 2, 3, 4, 5, 6, 0x10, 0x11, 0x12, 0x20, 0x21, 0xFF][rng.index(12)],
+        4 => frames[at].1 = [0, 1, 2, 3][rng.index(4)],
+        5 => lie = Some(number(rng, frames[at].2.len() as u64)),
+        6 => {
+            // The length that a message announces: after the number of a request or an answer.
+            let start = [0, 8, 9][rng.index(3)];
+            if let Some(total) = frames[at].2.get_mut(start..start + 4) {
+                let old = total.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+                total.copy_from_slice(&number(rng, old).to_be_bytes()[4..]);
+            }
+        }
+        7 => frames[at].2 = bytes(rng, &frames[at].2, source),
+        _ => {
+            // Another stream in the middle of this one.
+            let mut joined = join_p2p(&frames[..at], None);
+            joined.extend_from_slice(rng.pick(source.corpus).map_or(&[][..], Vec::as_slice));
+            joined.extend(join_p2p(&frames[at..], None));
+            return joined;
+        }
+    }
+    join_p2p(&frames, lie.map(|length| (at, length)))
+}
+
+/// A stream of frames; the length of one may be a lie.
+fn join_p2p(frames: &[(u8, u8, Vec<u8>)], lie: Option<(usize, u64)>) -> Vec<u8> {
+    let mut out = vec![];
+    for (at, (kind, channel, payload)) in frames.iter().enumerate() {
+        let length = lie.filter(|(index, _)| *index == at).map_or(payload.len() as u64, |(_, length)| length);
+        out.extend([*kind, *channel]);
+        out.extend_from_slice(&length.to_be_bytes()[6..]);
+        out.extend_from_slice(payload);
+    }
+    out
+}
+
+/// Changes a block, vote, set or state; most of the time the hashes of a block are made good again.
+fn tendermint(rng: &mut Rng, input: &[u8], source: &Source<'_>) -> Vec<u8> {
+    let changed = protobuf::mutate(rng, input, source.words, 0);
+    let repaired = if rng.one_in(4) { None } else { tendermint::repaired(&changed) };
+    repaired.unwrap_or(changed)
+}
+
+/// Changes a message of the engine, seldom which one it is.
+fn wire(rng: &mut Rng, input: &[u8], source: &Source<'_>) -> Vec<u8> {
+    let Some((number, message)) = input.split_first() else { return source.words.pick(rng) };
+    let number = if rng.one_in(40) { rng.next_u64().to_le_bytes()[0] } else { *number };
+    let message = match rng.below(12) {
+        0 => protobuf::random(rng, source.words, 0),
+        _ => protobuf::mutate(rng, message, source.words, 0),
+    };
+    [&[number], &message[..]].concat()
 }
 
 /// Changes a stream of length-prefixed messages: the messages, their order, or a length.

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::{
-    Features, snapshots,
+    Features, peers, seeds, snapshots, tendermint, texts,
     world::{self, World, with_world},
 };
 
@@ -38,6 +38,14 @@ pub enum Kind {
     Frames,
     /// What to feed, one byte, then a chunk or metadata of a state snapshot.
     Snapshot,
+    /// Text.
+    Text,
+    /// Frames of the transport between nodes.
+    P2p,
+    /// A Tendermint block, vote, validator set or state.
+    Tendermint,
+    /// Which message, one byte, then a message of the Raft engine.
+    Wire,
 }
 
 /// A function under test.
@@ -47,19 +55,27 @@ pub struct Target {
     pub name: &'static str,
     /// Shape of its inputs.
     pub kind: Kind,
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
     /// Feeds one input.
     pub run: fn(&[u8]) -> Features,
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
-    Target { name: "check_tx", kind: Kind::Tx, run: check_tx },
-    Target { name: "process_proposal", kind: Kind::Block, run: process_proposal },
-    Target { name: "finalize_block", kind: Kind::Block, run: finalize_block },
-    Target { name: "abci_frames", kind: Kind::Frames, run: abci_frames },
-    Target { name: "abci_server", kind: Kind::Frames, run: abci_server },
-    Target { name: "tx_decoder", kind: Kind::Tx, run: tx_decoder },
-    Target { name: "snapshots", kind: Kind::Snapshot, run: snapshots::snapshots },
+pub const TARGETS: [Target; 13] = [
+    Target { name: "check_tx", kind: Kind::Tx, seeds: seeds::transactions, run: check_tx },
+    Target { name: "process_proposal", kind: Kind::Block, seeds: seeds::blocks, run: process_proposal },
+    Target { name: "finalize_block", kind: Kind::Block, seeds: seeds::blocks, run: finalize_block },
+    Target { name: "abci_frames", kind: Kind::Frames, seeds: seeds::frames, run: abci_frames },
+    Target { name: "abci_server", kind: Kind::Frames, seeds: seeds::frames, run: abci_server },
+    Target { name: "tx_decoder", kind: Kind::Tx, seeds: seeds::transactions, run: tx_decoder },
+    Target { name: "snapshots", kind: Kind::Snapshot, seeds: snapshots::seeds, run: snapshots::snapshots },
+    Target { name: "rpc_requests", kind: Kind::Text, seeds: texts::request_seeds, run: texts::rpc_requests },
+    Target { name: "rpc_uri", kind: Kind::Text, seeds: texts::uri_seeds, run: texts::rpc_uri },
+    Target { name: "event_query", kind: Kind::Text, seeds: texts::query_seeds, run: texts::event_query },
+    Target { name: "p2p_frames", kind: Kind::P2p, seeds: peers::frame_seeds, run: peers::p2p_frames },
+    Target { name: "blocks", kind: Kind::Tendermint, seeds: tendermint::seeds, run: tendermint::blocks },
+    Target { name: "raft_wire", kind: Kind::Wire, seeds: peers::wire_seeds, run: peers::raft_wire },
 ];
 
 /// The target of this name.

@@ -61,6 +61,36 @@ fn snapshots() {
     smoke("snapshots", 20);
 }
 
+#[test]
+fn rpc_requests() {
+    smoke("rpc_requests", 40);
+}
+
+#[test]
+fn rpc_uri() {
+    smoke("rpc_uri", 8);
+}
+
+#[test]
+fn event_query() {
+    smoke("event_query", 10);
+}
+
+#[test]
+fn p2p_frames() {
+    smoke("p2p_frames", 12);
+}
+
+#[test]
+fn blocks() {
+    smoke("blocks", 10);
+}
+
+#[test]
+fn raft_wire() {
+    smoke("raft_wire", 20);
+}
+
 /// Panics when a body has a memo of more than 20 bytes that begins with `x`: no seed has one.
 fn fragile(input: &[u8]) -> Features {
     use plume_proto::Message;
@@ -75,7 +105,8 @@ fn fragile(input: &[u8]) -> Features {
 fn the_driver_finds_a_planted_panic_and_saves_its_input() {
     let _alone = ONE_AT_A_TIME.lock();
     let folder = tempdir().expect("folder");
-    let target = Target { name: "fragile", kind: Kind::Tx, run: fragile };
+    let seeds = target("check_tx").expect("a target").seeds;
+    let target = Target { name: "fragile", kind: Kind::Tx, seeds, run: fragile };
     let report = run(&target, &Options { time: Duration::from_secs(20), ..options(folder.path()) }).expect("writable");
     let [finding] = &report.findings[..] else { panic!("{report}") };
     assert!(finding.what.contains("the memo is too long"), "{}", finding.what);
