@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use plume_home::genesis::{GenesisDoc, GenesisValidator, cometbft_params};
 use plume_engine::ValidatorKey;
+use plume_home::genesis::{GenesisDoc, GenesisValidator, cometbft_params};
 use plume_primitives::{Address, Bech32Prefix, Coins, Height, Timestamp};
 use plume_proto::tendermint::types::BlockParams;
 use serde_json::{Value, json};

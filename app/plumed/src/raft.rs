@@ -10,11 +10,11 @@ use plume_cometbft::Stop;
 use plume_engine::Executor;
 use plume_home::config::{NodeId, PeerAddress, Settings};
 use plume_home::keys::consensus_address;
+use plume_light_client::{Hash, TrustOptions};
 use plume_mempool::MempoolConfig;
 use plume_metrics::NodeMetrics;
 use plume_p2p::{PeerId, TcpNetwork};
 use plume_primitives::{Height, Timestamp};
-use plume_light_client::{Hash, TrustOptions};
 use plume_raft::{Allowed, BlockSettings, Hooks, Node, NodeOptions, RaftSettings, StateSyncSettings, Step};
 use plume_rpc::{Environment, RpcSettings, Server};
 use plume_wal::RealDisk;
@@ -191,7 +191,8 @@ fn state_sync(settings: &Settings) -> Result<Option<StateSyncSettings>> {
     if !statesync.enable {
         return Ok(None);
     }
-    let hash = statesync.trust_hash.context("statesync.enable needs statesync.trust_height and statesync.trust_hash")?;
+    let hash =
+        statesync.trust_hash.context("statesync.enable needs statesync.trust_height and statesync.trust_hash")?;
     Ok(Some(StateSyncSettings {
         trust: TrustOptions::new(statesync.trust_height, Hash::Sha256(hash), statesync.trust_period),
         discovery_time: statesync.discovery_time,

@@ -10,9 +10,7 @@ use core::fmt::Write as _;
 
 pub use address::{AddressError, ListenAddress, NodeId, PeerAddress};
 pub use duration::{format_duration, parse_duration};
-pub use sections::{
-    Base, BlockSync, Consensus, Instrumentation, Mempool, P2p, Rpc, StateSync, Storage, TxIndex,
-};
+pub use sections::{Base, BlockSync, Consensus, Instrumentation, Mempool, P2p, Rpc, StateSync, Storage, TxIndex};
 pub use settings::{Settings, SettingsError, Warning};
 
 /// CometBFT release that the written file belongs to.

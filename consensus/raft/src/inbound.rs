@@ -170,7 +170,8 @@ impl<R: Reader> Inbound<R> {
     /// The newest vote of a validator: one for the height that is being decided, else one in a recent commit.
     fn last_vote(&self, address: &[u8; 20]) -> Option<raw::Vote> {
         // Votes of heights that came from peers are in the commits only.
-        let (seen, decided) = (self.latest.lock().get(address).map(plume_block::Vote::to_raw), self.decided_vote(address));
+        let (seen, decided) =
+            (self.latest.lock().get(address).map(plume_block::Vote::to_raw), self.decided_vote(address));
         [seen, decided].into_iter().flatten().max_by_key(|vote| (vote.height, vote.round))
     }
 

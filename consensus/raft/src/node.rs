@@ -201,12 +201,8 @@ impl<R: Reader> Node<R> {
         let entering = metrics.clone();
         let mempool_options =
             Options { on_enter: Some(Arc::new(move |bytes| entering.tx_entered(bytes))), ..Options::default() };
-        let mempool = Mempool::with_options(
-            reader.clone(),
-            options.mempool.clone(),
-            state.last_block_height,
-            mempool_options,
-        );
+        let mempool =
+            Mempool::with_options(reader.clone(), options.mempool.clone(), state.last_block_height, mempool_options);
         mempool.set_limits(limits(&state));
         let view = Arc::new(View::new(&state));
         let events = EventBus::new();
@@ -246,7 +242,8 @@ impl<R: Reader> Node<R> {
             inline: options.inline,
         };
         let raft_dir = options.data.join("raft.wal");
-        let (log, recovery) = RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone()).map_err(StartError::Log)?;
+        let (log, recovery) =
+            RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone()).map_err(StartError::Log)?;
         if recovery.cut_bytes > 0 {
             tracing::warn!(bytes = recovery.cut_bytes, "cut an unfinished write off the Raft log");
         }
@@ -393,11 +390,7 @@ impl<R: Reader> Node<R> {
 }
 
 /// The genesis state or the stored one, and the state machine at its height.
-fn recover<E: Executor>(
-    mut executor: E,
-    store: &BlockStore,
-    genesis: &Genesis,
-) -> Result<(E, ChainState), StartError> {
+fn recover<E: Executor>(mut executor: E, store: &BlockStore, genesis: &Genesis) -> Result<(E, ChainState), StartError> {
     let info = executor.reader().info();
     let stored = store.chain_state().map(|state| state.as_ref().clone());
     let state = match stored {
@@ -434,7 +427,12 @@ fn recover<E: Executor>(
 }
 
 /// Executes stored blocks that the application had not made durable.
-fn replay<E: Executor>(executor: &mut E, store: &BlockStore, state: &ChainState, info: &Info) -> Result<(), StartError> {
+fn replay<E: Executor>(
+    executor: &mut E,
+    store: &BlockStore,
+    state: &ChainState,
+    info: &Info,
+) -> Result<(), StartError> {
     let last = state.last_block_height;
     if info.height > last {
         return Err(Fatal::new(format!(

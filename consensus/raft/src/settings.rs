@@ -19,7 +19,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { consensus: BlockSettings::default(), raft: RaftSettings::default(), state_sync: None, keep_blocks_for_peers: 1000 }
+        Self {
+            consensus: BlockSettings::default(),
+            raft: RaftSettings::default(),
+            state_sync: None,
+            keep_blocks_for_peers: 1000,
+        }
     }
 }
 

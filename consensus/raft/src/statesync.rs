@@ -25,9 +25,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::exec::blocking;
 use crate::raft::machine::LogCursor;
-use crate::wire::{
-    ChunkAnswer, ChunkRequest, LightBlockAnswer, SnapshotsAnswer, SyncCall, SyncRequest, channel,
-};
+use crate::wire::{ChunkAnswer, ChunkRequest, LightBlockAnswer, SnapshotsAnswer, SyncCall, SyncRequest, channel};
 use crate::worker::fatal;
 
 /// Pause before peers are asked for snapshots again.
@@ -83,8 +81,7 @@ pub async fn run<E: Executor>(
     clock: &(dyn Fn() -> Timestamp + Send + Sync),
 ) -> Result<(), Fatal> {
     let present = Arc::new(Present::default());
-    let peers =
-        Peers::start(p2p, key, network, Arc::new(|_: &PeerId| true), present.clone()).await.map_err(fatal)?;
+    let peers = Peers::start(p2p, key, network, Arc::new(|_: &PeerId| true), present.clone()).await.map_err(fatal)?;
     let sync = StateSync { peers: peers.clone(), present, settings, genesis, clock };
     let result = sync.until_done(executor, store).await;
     peers.stop().await;
@@ -184,14 +181,10 @@ impl StateSync<'_> {
             if holders.is_empty() {
                 return Ok(Err("no peer is left that has it".to_owned()));
             }
-            let batch: Vec<u32> =
-                (0..self.settings.chunk_fetchers.max(1)).filter_map(|_| missing.pop()).collect();
+            let batch: Vec<u32> = (0..self.settings.chunk_fetchers.max(1)).filter_map(|_| missing.pop()).collect();
             let asked = batch.iter().zip(holders.iter().copied().cycle()).map(|(index, peer)| async move {
-                let call = SyncCall::Chunk(ChunkRequest {
-                    height: info.height.get(),
-                    format: info.format,
-                    index: *index,
-                });
+                let call =
+                    SyncCall::Chunk(ChunkRequest { height: info.height.get(), format: info.format, index: *index });
                 (*index, peer, self.ask::<ChunkAnswer>(peer, call).await)
             });
             let answers = futures_util::future::join_all(asked).await;
@@ -368,6 +361,7 @@ fn convert(answer: &LightBlockAnswer) -> Result<light::LightBlock, String> {
     let signed = block.signed_header.clone().ok_or("an answer without a header")?;
     let signed = light::SignedHeader::try_from(signed).map_err(|error| error.to_string())?;
     let set = block.validator_set.clone().ok_or("an answer without validators")?;
-    let members = set.validators.into_iter().map(|it| light::Validator::try_from(it).map_err(|error| error.to_string()));
+    let members =
+        set.validators.into_iter().map(|it| light::Validator::try_from(it).map_err(|error| error.to_string()));
     light::LightBlock::new(signed, members.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
 }

@@ -1,6 +1,6 @@
 use anyhow::{Context, Result};
-use plume_home::genesis::{GenesisDoc, GenesisValidator};
 use plume_engine::Executor;
+use plume_home::genesis::{GenesisDoc, GenesisValidator};
 use plume_primitives::Height;
 
 use crate::cli::ExportArgs;

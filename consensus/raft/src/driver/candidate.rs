@@ -57,13 +57,8 @@ impl<E: Executor> Driver<E> {
             Ok(block) => {
                 let id = block.id();
                 tracing::debug!(height = %next, round = proposed.round, hash = %short(&id), "accepted the proposed block");
-                let votes = VoteSet::new(
-                    self.state.chain_id.clone(),
-                    next,
-                    proposed.round,
-                    id,
-                    self.state.validators.clone(),
-                );
+                let votes =
+                    VoteSet::new(self.state.chain_id.clone(), next, proposed.round, id, self.state.validators.clone());
                 self.view.set_candidate(block.clone(), proposed.round);
                 self.metrics.proposal_received(true);
                 // Not negative: checked when the entry was judged.
@@ -77,7 +72,7 @@ impl<E: Executor> Driver<E> {
                     refused: false,
                 });
                 self.candidate_since = Some(Instant::now());
-                
+
                 self.sign_candidate().await?;
                 self.anticipate();
                 let early: Vec<Vote> = self.early.values_mut().flat_map(std::mem::take).collect();
@@ -139,10 +134,8 @@ impl<E: Executor> Driver<E> {
         let (block, round, now) = (candidate.block.clone(), candidate.round, self.now());
         let chain_id = self.state.chain_id.clone();
         let started = Instant::now();
-        let signed = self
-            .worker
-            .call("signing", move |worker| worker.sign(&chain_id, &block, round, index, now))
-            .await?;
+        let signed =
+            self.worker.call("signing", move |worker| worker.sign(&chain_id, &block, round, index, now)).await?;
         match signed {
             None => Ok(()),
             Some(Signed::Refused(reason)) => {

@@ -27,9 +27,7 @@ impl<E: Executor> Driver<E> {
         self.candidate = None;
         let applied = {
             let (state, block, commit, cursor) = (self.state.clone(), block.clone(), commit.clone(), cursor.clone());
-            self.worker
-                .call("applying a block", move |worker| worker.apply(&state, &block, &commit, &cursor))
-                .await?
+            self.worker.call("applying a block", move |worker| worker.apply(&state, &block, &commit, &cursor)).await?
         };
         self.shared.advance(cursor);
         self.finish(&block, applied, votes, started)

@@ -55,7 +55,8 @@ impl<E: Executor> Driver<E> {
         for validator in self.state.validators.validators().iter().map(|it| *it.address()) {
             let runs = |(_, node): &(&NodeId, &NodeInfo)| node.validator == Some(validator);
             // The voter that stands for it stays, unless it is away and another node has the key now.
-            let present = voters.iter().copied().find(|id| members.get(id).is_some_and(|n| n.validator == Some(validator)));
+            let present =
+                voters.iter().copied().find(|id| members.get(id).is_some_and(|n| n.validator == Some(validator)));
             let candidate = connected.iter().find(runs).map(|(id, _)| *id);
             match (present, candidate) {
                 (Some(id), _) if connected.contains_key(&id) => drop(wanted.insert(id)),

@@ -215,7 +215,8 @@ impl<E: Executor> Driver<E> {
             let may_propose = self.may_propose();
             let propose_at = if may_propose { self.propose_at() } else { None };
             let waits_for_txs = may_propose && self.mempool.size() == 0;
-            let take_entries = self.candidate.is_none() && self.state.last_block_height.get() >= self.sync_target.height;
+            let take_entries =
+                self.candidate.is_none() && self.state.last_block_height.get() >= self.sync_target.height;
             let mempool = self.mempool.clone();
             tokio::select! {
                 biased;

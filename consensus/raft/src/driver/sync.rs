@@ -11,8 +11,8 @@ use prost::Message;
 
 use super::{Driver, TICK};
 use crate::raft::machine::LogCursor;
-use crate::worker::fatal;
 use crate::wire::{BlockAnswer, LastVoteAnswer, SyncCall, SyncRequest, channel};
+use crate::worker::fatal;
 
 /// How long a peer has for an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);

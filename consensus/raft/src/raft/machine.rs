@@ -181,11 +181,8 @@ impl RaftStateMachine<TypeConfig> for Machine {
     ) -> Result<(), StorageError<NodeId>> {
         let received = LogCursor::decode(data.get_ref())
             .map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), &error))?;
-        let cursor = LogCursor {
-            height: received.height,
-            log_id: meta.last_log_id,
-            membership: meta.last_membership.clone(),
-        };
+        let cursor =
+            LogCursor { height: received.height, log_id: meta.last_log_id, membership: meta.last_membership.clone() };
         self.store(&cursor)?;
         self.to_driver.send(Applied::Jump(cursor)).await.map_err(|_| gone())
     }

@@ -151,13 +151,7 @@ impl RaftNetwork<TypeConfig> for Client {
 /// Answers another member's request; `None` when it makes no sense or this node must not take part yet.
 ///
 /// `may_vote` is false until a quorum confirmed that this node's log is not an old copy (see [`crate::fence`]).
-pub async fn answer(
-    raft: &Raft,
-    shelf: &Staged,
-    from: PeerId,
-    request: &[u8],
-    may_vote: bool,
-) -> Option<Bytes> {
+pub async fn answer(raft: &Raft, shelf: &Staged, from: PeerId, request: &[u8], may_vote: bool) -> Option<Bytes> {
     let call = RaftRequest::decode(request).ok()?.call?;
     let answer = match call {
         RaftCall::Stage(block) => {
