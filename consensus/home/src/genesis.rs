@@ -1,5 +1,7 @@
 //! CometBFT's genesis document, with the SDK's newer form accepted on input.
 
+use std::cmp::Reverse;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -139,18 +141,21 @@ impl GenesisDoc {
         Ok(())
     }
 
-    /// What CometBFT passes to `InitChain` for this document.
+    /// What CometBFT passes to `InitChain` for this document: the validators in the order of their set, greatest power
+    /// first, then by address (`Handshaker.ReplayBlocks`). The bytes of `app_state` may be another JSON form than the
+    /// document's.
     pub fn to_engine(&self) -> Genesis {
+        let updates = self.validators.iter();
+        let update =
+            |validator: &GenesisValidator| ValidatorUpdate { key: validator.key.clone(), power: validator.power };
+        let mut validators: Vec<_> = updates.map(update).collect();
+        validators.sort_by_cached_key(|update| (Reverse(update.power), consensus_address(&update.key)));
         Genesis {
             chain_id: self.chain_id.clone(),
             time: self.time,
             initial_height: self.initial_height,
             consensus_params: self.consensus_params.clone(),
-            validators: self
-                .validators
-                .iter()
-                .map(|validator| ValidatorUpdate { key: validator.key.clone(), power: validator.power })
-                .collect(),
+            validators,
             app_state: Bytes::from(self.app_state.to_string()),
         }
     }
@@ -392,6 +397,27 @@ mod tests {
     fn change(from: &str, to: &str) -> Result<GenesisDoc, String> {
         assert!(COMETBFT.contains(from), "{from}");
         GenesisDoc::from_json(COMETBFT.replace(from, to).as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn validators_come_in_the_order_of_their_set() {
+        let validator =
+            |byte: u8, power| GenesisValidator { key: ValidatorKey::Ed25519([byte; 32]), power, name: String::new() };
+        let doc = GenesisDoc {
+            time: Timestamp::UNIX_EPOCH,
+            chain_id: "a".to_owned(),
+            initial_height: Height(1),
+            consensus_params: cometbft_params(),
+            validators: vec![validator(1, 5), validator(2, 9), validator(3, 5), validator(4, 7), validator(5, 5)],
+            app_hash: Bytes::new(),
+            app_state: json!({}),
+        };
+        let validators = doc.to_engine().validators;
+        assert_eq!(validators.iter().map(|update| update.power).collect::<Vec<_>>(), [9, 7, 5, 5, 5]);
+        let addresses: Vec<_> = validators[2..].iter().map(|update| consensus_address(&update.key)).collect();
+        assert!(addresses.is_sorted(), "{addresses:?}");
+        let keys: Vec<_> = [2, 4].map(|byte| ValidatorKey::Ed25519([byte; 32])).into();
+        assert_eq!(validators[..2].iter().map(|update| update.key.clone()).collect::<Vec<_>>(), keys);
     }
 
     #[test]
