@@ -10,6 +10,7 @@ mod mempool;
 mod proposals;
 mod queries;
 mod refusals;
+mod replay;
 mod snapshots;
 mod transfers;
 mod upgrade;
