@@ -28,6 +28,8 @@ pub struct Ledger {
     pub included: BTreeMap<(String, u64), u64>,
     /// Sign bytes by validator, height and round.
     pub signatures: BTreeMap<([u8; 20], u64, i32), Vec<u8>>,
+    /// Validator and height of each signature that was about to be sent, in order, repetitions included.
+    pub broadcasts: Vec<([u8; 20], u64)>,
     /// Commits that were verified, on whichever node.
     pub commits: u64,
     /// What [`Ledger::signed`] found; it runs within a node, which would take a panic for its own.
@@ -45,6 +47,7 @@ impl Ledger {
 
     /// A signature is durable on a node and about to be sent: contents of `priv_validator_state.json`.
     pub fn signed(&mut self, validator: [u8; 20], height: u64, record: &[u8]) {
+        self.broadcasts.push((validator, height));
         let text = std::str::from_utf8(record).expect("JSON");
         let field = |name: &str| {
             let rest = text.split_once(&format!("\"{name}\":")).expect("a field of the record").1.trim_start();
