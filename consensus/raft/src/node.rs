@@ -99,7 +99,7 @@ pub enum StartError {
     P2p(#[from] plume_p2p::StartError),
     /// Settings that do not fit together.
     #[error("raft settings: {0}")]
-    Settings(#[from] openraft::ConfigError),
+    Settings(#[from] Box<openraft::ConfigError>),
     /// A thread is refused.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),

@@ -82,7 +82,7 @@ impl RaftSettings {
     ///
     /// # Errors
     /// Times that do not fit together.
-    pub(crate) fn config(&self, name: &str) -> Result<openraft::Config, openraft::ConfigError> {
+    pub(crate) fn config(&self, name: &str) -> Result<openraft::Config, Box<openraft::ConfigError>> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         openraft::Config {
             cluster_name: name.to_owned(),
@@ -99,5 +99,6 @@ impl RaftSettings {
             ..openraft::Config::default()
         }
         .validate()
+        .map_err(Box::new)
     }
 }
