@@ -6,6 +6,9 @@ use plume_primitives::Height;
 
 use crate::Network;
 
+/// Height, round, address of the validator.
+type Place = (u64, i32, Vec<u8>);
+
 impl Network {
     /// Compares the votes in every node's own commits (those that it decided with) and in the commits of the chain: one
     /// signature for each validator, height and round. All nodes must have stopped.
@@ -13,7 +16,7 @@ impl Network {
     /// # Panics
     /// On a second signature, or a store that cannot be read.
     pub(crate) fn require_single_signatures(&self) {
-        let mut signatures: BTreeMap<(u64, i32, Vec<u8>), (Vec<u8>, usize)> = BTreeMap::new();
+        let mut signatures: BTreeMap<Place, (Vec<u8>, usize)> = BTreeMap::new();
         for (index, node) in self.nodes().iter().enumerate() {
             let store = node.store();
             for height in (store.base().get()..=store.height().get()).map(Height) {

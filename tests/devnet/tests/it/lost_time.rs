@@ -51,6 +51,45 @@ fn a_node_restored_from_an_old_copy_never_signs_twice() {
     network.require_agreement(&sent);
 }
 
+/// What a machine leaves behind that fails while it writes is repaired; damage before the end is not guessed away.
+#[test]
+fn a_torn_last_record_is_cut_off_and_rot_refused() {
+    let mut network = Network::create(Engine::Raft, 4, 3);
+    network.start();
+    let load = Load::start(&network, 3);
+    load.wait_for(6);
+    // The leader, whose own word for its log counted.
+    let torn = network.proposer();
+    network.nodes_mut()[torn].kill(Victim::App);
+    let entries = network.nodes()[torn].home().join("data/raft.wal/entries");
+    let files = std::fs::read_dir(&entries).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let last = files.filter(|path| path.extension().is_some_and(|it| it == "wal")).max().expect("a segment");
+    let whole = std::fs::read(&last).expect("readable");
+    std::fs::write(&last, &whole[..whole.len() - 5]).expect("writable");
+    network.wait_for_blocks(2);
+    let before = network.nodes()[torn].log().len();
+    network.nodes_mut()[torn].start();
+    let back = network.wait_until_caught_up(torn);
+    println!("last record torn: back after {back:?}");
+    assert!(network.nodes()[torn].log()[before..].contains("cut an unfinished write off the Raft log"));
+
+    network.nodes_mut()[torn].kill(Victim::App);
+    let whole = std::fs::read(&last).expect("readable");
+    let mut rotten = whole.clone();
+    rotten[whole.len() / 2] ^= 1;
+    std::fs::write(&last, &rotten).expect("writable");
+    let before = network.nodes()[torn].log().len();
+    network.nodes_mut()[torn].start();
+    assert_eq!(network.nodes_mut()[torn].wait_for_end().code(), Some(1));
+    let log = network.nodes()[torn].log();
+    assert!(log[before..].contains("Raft log"), "{}", &log[before..]);
+    std::fs::write(&last, &whole).expect("writable");
+    network.nodes_mut()[torn].start();
+    network.wait_until_caught_up(torn);
+    let sent = load.finish();
+    network.require_agreement(&sent);
+}
+
 /// The others have dropped the entries that it misses: blocks with commits come from peers.
 #[test]
 fn a_node_that_was_away_for_long_catches_up_by_blocks() {
