@@ -28,6 +28,9 @@ pub const POWER_CHANGES: u64 = 5;
 /// Power of the validator from [`POWER_CHANGES`] + 2 on; 10 before.
 pub const NEW_POWER: i64 = 25;
 
+/// How long an engine waits after a block: transactions sent within this time come into the next block together.
+pub const BLOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(2500);
+
 /// The validator's key, the same for both nodes.
 pub fn validator() -> KeyPair {
     KeyPair::from_seed([1; 32])

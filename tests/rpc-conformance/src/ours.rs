@@ -1,7 +1,7 @@
 //! Our RPC over a node that makes blocks when it is told to.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use plume_block::{BlockId, ChainState, Vote, VoteSet, no_commit, raw};
@@ -15,7 +15,10 @@ use plume_primitives::{Height, Timestamp};
 use plume_rpc::{Environment, NodeInfo, NodeView, PeerInfo, RoundView, RpcSettings, Server, Step};
 use plume_store::{BlockStore, Decided, StoreOptions};
 
-use crate::{Endpoint, chain};
+use crate::{Endpoint, Follower, chain};
+
+/// Longest wait for transactions.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A node with a chain, a store, a mempool and our RPC, but no engine: the test decides when a block is made.
 pub struct Ours {
@@ -75,12 +78,11 @@ impl Ours {
     }
 
     /// The RPC.
+    ///
+    /// # Panics
+    /// Never: the server runs as long as this does.
     pub fn endpoint(&self) -> Endpoint {
-        Endpoint(self.addr())
-    }
-
-    fn addr(&self) -> SocketAddr {
-        self.server.as_ref().expect("running").addr()
+        Endpoint(self.server.as_ref().expect("running").addr())
     }
 
     /// Transactions that wait.
@@ -120,7 +122,7 @@ impl Ours {
 
     fn sign(&self, block: &plume_block::FullBlock) -> raw::Commit {
         let key = chain::validator();
-        let timestamp = block.time().checked_add(std::time::Duration::from_millis(1)).expect("a time");
+        let timestamp = block.time().checked_add(Duration::from_millis(1)).expect("a time");
         let mut vote = Vote {
             height: block.height(),
             round: 0,
@@ -137,6 +139,29 @@ impl Ours {
         votes.add(vote).expect("a vote of the validator");
         assert!(votes.has_two_thirds());
         votes.commit()
+    }
+}
+
+impl Follower for Ours {
+    fn name(&self) -> &'static str {
+        "ours"
+    }
+
+    fn publishes_steps(&self) -> bool {
+        true
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Ours::endpoint(self)
+    }
+
+    fn follow(&mut self, height: u64, txs: Vec<Bytes>) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.waiting() < txs.len() {
+            assert!(Instant::now() < deadline, "the transactions of block {height} do not arrive");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.make_block(txs);
     }
 }
 

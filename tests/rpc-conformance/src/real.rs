@@ -90,8 +90,16 @@ impl Real {
             let waiting = self.endpoint.call("num_unconfirmed_txs", &json!({}));
             // The header has the hash before the block, in hex; the results the one after it, in base64.
             let quiet = unchanged(&header["header"]["app_hash"], &results["app_hash"]) && waiting["total"] == "0";
-            (quiet && self.height() == now).then_some(now)
+            (quiet && self.height() == now && self.deciding() == now + 1).then_some(now)
         })
+    }
+
+    /// The height being decided. Once it is the next one, the events of the last block have been sent.
+    fn deciding(&self) -> u64 {
+        let state = self.endpoint.call("consensus_state", &json!({}));
+        let at =
+            state["round_state"]["height/round/step"].as_str().and_then(|text| text.split('/').next()?.parse().ok());
+        at.expect("a height")
     }
 
     /// Waits for a height.
@@ -99,7 +107,7 @@ impl Real {
     /// # Panics
     /// When it does not come.
     pub fn wait(&self, height: u64) {
-        until("a block", || (self.height() >= height).then_some(()));
+        until("a block", || (self.deciding() > height).then_some(()));
     }
 
     /// The transactions of a block.
@@ -142,8 +150,7 @@ fn adjust(path: &Path, settings: &RpcSettings) {
         "max_body_bytes" => Some(settings.max_body_bytes.to_string()),
         "timeout_broadcast_tx_commit" => Some(format!("\"{}ms\"", settings.timeout_broadcast_tx_commit.as_millis())),
         "unsafe" => Some(settings.unsafe_methods.to_string()),
-        // Transactions sent within this time after a block come into one block together.
-        "timeout_commit" => Some("\"2500ms\"".to_owned()),
+        "timeout_commit" => Some(format!("\"{}ms\"", chain::BLOCK_PAUSE.as_millis())),
         "skip_timeout_commit" => Some("false".to_owned()),
         _ => None,
     };

@@ -23,6 +23,8 @@ struct Varies {
     /// Patterns of paths: `*` is one step, `**` any number.
     paths: Vec<String>,
     kind: Kind,
+    /// The node that shows them, if not every one does.
+    only: Option<String>,
     reason: String,
     #[serde(skip)]
     used: Vec<Cell<bool>>,
@@ -35,6 +37,8 @@ struct Accepted {
     /// Pattern of the case's name: `*` stands for any text.
     case: String,
     path: String,
+    /// The node that differs, if not every one does: `raft`.
+    only: Option<String>,
     /// Pattern of CometBFT's text there, if the difference is one of texts.
     expected: Option<String>,
     /// Pattern of ours.
@@ -83,12 +87,15 @@ impl Kind {
 }
 
 impl Rules {
-    /// Reads the file.
+    /// Reads the file, for the node of this name.
     ///
     /// # Panics
     /// When it is not what it should be.
-    pub fn read(text: &str) -> Self {
+    pub fn read(text: &str, node: &str) -> Self {
         let mut rules: Self = toml::from_str(text).unwrap_or_else(|error| panic!("differences.toml: {error}"));
+        let concerns = |only: &Option<String>| only.as_deref().is_none_or(|only| only == node);
+        rules.varies.retain(|rule| concerns(&rule.only));
+        rules.accepted.retain(|rule| concerns(&rule.only));
         for rule in &mut rules.varies {
             assert!(!rule.reason.is_empty(), "{:?} has no reason", rule.paths);
             rule.used = rule.paths.iter().map(|_| Cell::new(false)).collect();
@@ -181,6 +188,12 @@ mod tests {
         expected = "want *"
         got = "wish *"
         reason = "our word"
+
+        [[accepted]]
+        case = "*"
+        path = "body.elsewhere"
+        only = "raft"
+        reason = "another node"
     "#;
 
     fn difference(path: &str, expected: Value, got: Value) -> Difference {
@@ -189,7 +202,7 @@ mod tests {
 
     #[test]
     fn only_what_is_listed_is_allowed() {
-        let rules = Rules::read(FILE);
+        let rules = Rules::read(FILE, "ours");
         let (a, b) = (json!("2024-01-01T00:00:00Z"), json!("2025-01-01T00:00:00.5Z"));
         assert!(rules.allow("any", &difference("body.result.time", a.clone(), b)));
         assert!(!rules.allow("any", &difference("body.result.time", a.clone(), json!(5))));
@@ -199,6 +212,9 @@ mod tests {
         assert!(!rules.allow("POST abc", &difference("body.x.0", json!(1), json!(2))));
         assert!(rules.allow("any", &difference("body.text", json!("want 6"), json!("wish 7"))));
         assert!(!rules.allow("any", &difference("body.text", json!("want 6"), json!("want 7"))));
+        assert!(!rules.allow("any", &difference("body.elsewhere", json!(1), json!(2))));
         assert_eq!(rules.unused(), ["varies body.hash"]);
+        let rules = Rules::read(FILE, "raft");
+        assert!(rules.allow("any", &difference("body.elsewhere", json!(1), json!(2))));
     }
 }

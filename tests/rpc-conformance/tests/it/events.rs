@@ -25,7 +25,7 @@ fn all(_: &Value) -> bool {
 /// Subscribes to every kind of event, each on a connection of its own.
 pub fn subscribe(pair: &Pair) -> Vec<Subscribed> {
     let carol = address("carol");
-    let queries: Vec<Wanted> = vec![
+    let mut queries: Vec<Wanted> = vec![
         ("tm.event='NewBlock'".to_owned(), 6, all),
         ("tm.event='NewBlockHeader'".to_owned(), 6, all),
         ("tm.event = 'NewBlockEvents'".to_owned(), 6, all),
@@ -33,10 +33,15 @@ pub fn subscribe(pair: &Pair) -> Vec<Subscribed> {
         (format!("tm.event='Tx' AND transfer.recipient='{carol}'"), 2, all),
         ("tm.event='Tx' AND tx.height>3".to_owned(), 2, all),
         ("tm.event='ValidatorSetUpdates'".to_owned(), 1, all),
-        ("tm.event='Vote'".to_owned(), 6, |message| message["data"]["value"]["Vote"]["type"] == 2),
-        ("tm.event='NewRoundStep'".to_owned(), 6, |message| message["data"]["value"]["step"] == "RoundStepPropose"),
-        ("tm.event='CompleteProposal'".to_owned(), 6, all),
     ];
+    if pair.publishes_steps() {
+        let steps: [Wanted; 3] = [
+            ("tm.event='Vote'".to_owned(), 6, |message| message["data"]["value"]["Vote"]["type"] == 2),
+            ("tm.event='NewRoundStep'".to_owned(), 6, |message| message["data"]["value"]["step"] == "RoundStepPropose"),
+            ("tm.event='CompleteProposal'".to_owned(), 6, all),
+        ];
+        queries.extend(steps);
+    }
     let open = |(query, expected, keep): Wanted| {
         let sockets = pair.both().map(|node| {
             let mut socket = Socket::open(node);

@@ -10,6 +10,7 @@ mod requests;
 use std::time::Duration;
 
 use plume_rpc::RpcSettings;
+use plume_tests_rpc_conformance::{Follower, Ours, Raft};
 
 /// Limits small enough to be reached.
 fn settings() -> RpcSettings {
@@ -27,7 +28,16 @@ fn settings() -> RpcSettings {
 
 #[test]
 fn answers_are_cometbfts() {
-    let mut pair = pair::Pair::start(settings());
+    everything(Ours::start(settings()));
+}
+
+#[test]
+fn answers_over_raft_are_cometbfts() {
+    everything(Raft::start(settings()));
+}
+
+fn everything(ours: impl Follower + 'static) {
+    let mut pair = pair::Pair::start(&settings(), ours);
     pair.mirror();
     let subscribed = events::subscribe(&pair);
     broadcast::transactions(&mut pair);

@@ -1,16 +1,14 @@
 //! Both nodes and what was found to differ.
 
-use std::time::{Duration, Instant};
-
 use plume_rpc::RpcSettings;
-use plume_tests_rpc_conformance::{Difference, Endpoint, Ours, Real, Rules, compare};
+use plume_tests_rpc_conformance::{Difference, Endpoint, Follower, Real, Rules, compare};
 use serde_json::{Value, json};
 
 const RULES: &str = include_str!("../../differences.toml");
 
 pub struct Pair {
     pub real: Real,
-    pub ours: Ours,
+    ours: Box<dyn Follower>,
     made: u64,
     rules: Rules,
     found: Vec<String>,
@@ -18,13 +16,18 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub fn start(settings: RpcSettings) -> Self {
-        let real = Real::start(&settings);
-        Self { real, ours: Ours::start(settings), made: 0, rules: Rules::read(RULES), found: Vec::new(), cases: 0 }
+    pub fn start(settings: &RpcSettings, ours: impl Follower + 'static) -> Self {
+        let real = Real::start(settings);
+        let rules = Rules::read(RULES, ours.name());
+        Self { real, ours: Box::new(ours), made: 0, rules, found: Vec::new(), cases: 0 }
     }
 
     pub fn both(&self) -> [Endpoint; 2] {
         [self.real.endpoint(), self.ours.endpoint()]
+    }
+
+    pub fn publishes_steps(&self) -> bool {
+        self.ours.publishes_steps()
     }
 
     /// Waits until CometBFT rests, and makes its blocks here.
@@ -38,12 +41,7 @@ impl Pair {
         self.real.wait(height);
         while self.made < height {
             let txs = self.real.txs(self.made + 1);
-            let deadline = Instant::now() + Duration::from_secs(30);
-            while self.ours.waiting() < txs.len() {
-                assert!(Instant::now() < deadline, "the transactions of block {} do not arrive", self.made + 1);
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            self.ours.make_block(txs);
+            self.ours.follow(self.made + 1, txs);
             self.made += 1;
         }
     }
