@@ -261,10 +261,10 @@ impl Reader for App {
     }
 
     fn query(&self, _: &str, _: &[u8], _: Option<Height>, _: bool) -> Result<QueryAnswer, QueryError> {
-        unimplemented!("nobody queries")
+        panic!("nobody queries")
     }
 
     fn simulate(&self, _: &Bytes) -> Result<SimulationOutcome, QueryError> {
-        unimplemented!("nobody simulates")
+        panic!("nobody simulates")
     }
 }

@@ -58,10 +58,9 @@ impl Ledger {
         }
         let round: i32 = field("round").parse().expect("a round");
         let bytes = hex::decode(field("signbytes")).expect("sign bytes");
-        if let Some(before) = self.signatures.insert((validator, height, round), bytes.clone()) {
-            if before != bytes {
-                self.violations.push(format!("two signatures for height {height}, round {round}"));
-            }
+        let before = self.signatures.insert((validator, height, round), bytes.clone());
+        if before.is_some_and(|before| before != bytes) {
+            self.violations.push(format!("two signatures for height {height}, round {round}"));
         }
     }
 
