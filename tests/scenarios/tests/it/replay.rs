@@ -257,12 +257,15 @@ fn both_adapters_give_the_recorded_hashes_at_each_height() {
 /// Heights that the tests of dropped fields replay: with transactions in them, good ones and a bad one.
 const SOME: usize = 12;
 
+/// What a change is called, and the change.
+type Edit<T> = (&'static str, fn(&mut T));
+
 #[test]
 fn a_field_that_the_abci_adapter_drops_is_noticed() {
     let recording = Recording::load();
     let good = as_raft(&recording, SOME, |_| {}).expect("the recorded chain");
     assert!(over_abci(&recording, SOME, |_| {}).expect("the recorded chain") == good);
-    let edits: [(&str, fn(&mut RequestFinalizeBlock)); 8] = [
+    let edits: [Edit<RequestFinalizeBlock>; 8] = [
         ("proposer", |request| request.proposer_address.clear()),
         ("votes", |request| request.decided_last_commit = None),
         ("one vote", |request| {
@@ -290,7 +293,7 @@ fn a_field_that_the_abci_adapter_drops_is_noticed() {
 fn a_field_that_the_raft_engine_drops_is_noticed() {
     let recording = Recording::load();
     let good = over_abci(&recording, SOME, |_| {}).expect("the recorded chain");
-    let edits: [(&str, fn(&mut Block)); 6] = [
+    let edits: [Edit<Block>; 6] = [
         ("proposer", |block| block.proposer.clear()),
         ("votes", |block| block.last_commit.votes.clear()),
         ("a vote's power", |block| block.last_commit.votes.iter_mut().for_each(|vote| vote.validator.power += 1)),
