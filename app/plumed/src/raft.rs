@@ -76,7 +76,8 @@ async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, s
         node: Arc::new(view),
         genesis: Arc::new(genesis),
     };
-    let server = Server::start(environment, rpc_settings(&settings)).await.context("the RPC does not start")?;
+    let server =
+        Server::start(environment, RpcSettings::from(&settings.rpc)).await.context("the RPC does not start")?;
     info!(addresses = ?server.addrs(), "RPC");
 
     let mut ended = node.ended();
@@ -208,27 +209,6 @@ fn raft_settings(app: &AppConfig) -> RaftSettings {
         election_min: millis(app.raft.election_min_ms),
         election_max: millis(app.raft.election_max_ms),
         ..RaftSettings::default()
-    }
-}
-
-fn rpc_settings(settings: &Settings) -> RpcSettings {
-    let rpc = &settings.rpc;
-    RpcSettings {
-        laddr: rpc.laddr.clone(),
-        cors_allowed_origins: rpc.cors_allowed_origins.clone(),
-        cors_allowed_methods: rpc.cors_allowed_methods.clone(),
-        cors_allowed_headers: rpc.cors_allowed_headers.clone(),
-        unsafe_methods: rpc.unsafe_commands,
-        max_open_connections: rpc.max_open_connections as usize,
-        max_subscription_clients: rpc.max_subscription_clients as usize,
-        max_subscriptions_per_client: rpc.max_subscriptions_per_client as usize,
-        subscription_buffer_size: rpc.subscription_buffer_size as usize,
-        websocket_write_buffer_size: rpc.websocket_write_buffer_size as usize,
-        close_on_slow_client: rpc.close_on_slow_client,
-        timeout_broadcast_tx_commit: rpc.timeout_broadcast_tx_commit,
-        max_request_batch_size: rpc.max_request_batch_size as usize,
-        max_body_bytes: usize::try_from(rpc.max_body_bytes).unwrap_or(usize::MAX),
-        max_header_bytes: rpc.max_header_bytes as usize,
     }
 }
 

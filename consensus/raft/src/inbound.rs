@@ -1,9 +1,11 @@
 //! What peers send, and what they ask for.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use parking_lot::RwLock;
 use plume_block::{ValidatorSet, key_from_raw, raw};
 use plume_engine::{Reader, ValidatorKey};
@@ -28,7 +30,7 @@ use crate::wire::{
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     /// p2p ids that the operator lists.
-    pub listed: std::collections::BTreeSet<PeerId>,
+    pub listed: BTreeSet<PeerId>,
     /// Whether nodes that are neither listed nor a validator's may follow the chain.
     pub anybody: bool,
 }
@@ -61,6 +63,8 @@ pub struct Inbound<R: Reader> {
     pub chain_id: String,
     /// Who may be connected.
     pub allowed: Allowed,
+    /// Peers that were let in; what others send before they are disconnected is passed over.
+    pub admitted: Mutex<BTreeSet<PeerId>>,
     /// Set once Raft runs.
     pub raft: Arc<OnceLock<Raft>>,
     /// Large blocks that were sent ahead of their append.
@@ -217,6 +221,9 @@ impl<R: Reader> Inbound<R> {
 #[async_trait]
 impl<R: Reader> Handler for Inbound<R> {
     async fn message(&self, from: PeerId, channel: u8, message: Bytes) {
+        if !self.admitted.lock().contains(&from) {
+            return;
+        }
         match channel {
             channel::CONSENSUS => match Consensus::decode(message) {
                 Ok(message) => drop(self.messages.send((from, message)).await),
@@ -231,6 +238,9 @@ impl<R: Reader> Handler for Inbound<R> {
     }
 
     async fn request(&self, from: PeerId, channel: u8, request: Bytes, responder: Responder) {
+        if !self.admitted.lock().contains(&from) {
+            return;
+        }
         match channel {
             channel::RAFT => {
                 let Some(raft) = self.raft.get().cloned() else { return };
@@ -268,11 +278,13 @@ impl<R: Reader> Handler for Inbound<R> {
                     return;
                 }
                 tracing::info!(peer = %id, moniker = %hello.moniker, validator = validator.is_some(), "connected");
+                self.admitted.lock().insert(id);
                 drop(self.inputs.send(Input::PeerUp(id, validator)));
             }
             Event::PeerDown { id, reason } => {
                 tracing::info!(peer = %id, %reason, "disconnected");
                 self.staged.forget(id);
+                self.admitted.lock().remove(&id);
                 drop(self.inputs.send(Input::PeerDown(id)));
             }
         }

@@ -229,6 +229,7 @@ impl<R: Reader> Node<R> {
         let inbound = Inbound {
             chain_id: state.chain_id.clone(),
             allowed: options.allowed.clone(),
+            admitted: parking_lot::Mutex::default(),
             raft: raft_cell.clone(),
             staged: Arc::default(),
             peers: peers_cell.clone(),

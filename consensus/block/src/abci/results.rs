@@ -4,7 +4,7 @@ use tendermint_proto::v0_38::abci;
 
 use super::{Malformed, validator_update};
 
-/// Reads what [`finalize_response`] wrote.
+/// Reads what [`finalize_response`](super::finalize_response) wrote.
 ///
 /// # Errors
 /// [`Malformed`].
