@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, bail};
 use plume_chain::{Chain, ChainReader};
 use plume_cometbft::Stop;
-use plume_engine::Executor;
+use plume_engine::{Executor, Genesis};
 use plume_home::config::{NodeId, PeerAddress, Settings};
 use plume_home::keys::consensus_address;
 use plume_light_client::{Hash, TrustOptions};
@@ -43,10 +43,10 @@ pub fn run(home: &Home, chain: Chain, args: &StartArgs, app: &AppConfig, stop: &
 
 async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, stop: &Stop) -> Result<ExitCode> {
     let reader: ChainReader = chain.reader();
-    let options = node_options(home, &settings, app)?;
     let genesis = home.comet().read_genesis()?;
+    let options = node_options(home, &settings, app, genesis.to_engine())?;
     let (moniker, clock) = (settings.base.moniker.clone(), options.clock.clone());
-    let validator = home.comet().validator_key()?;
+    let validator = options.validator_key.public();
     info!(
         home = %home.path().display(), rpc = %settings.rpc.laddr, p2p = %settings.p2p.laddr,
         validator = %hex::encode_upper(consensus_address(&validator)), "starting with Raft"
@@ -123,10 +123,9 @@ fn settings(home: &Home, args: &StartArgs) -> Result<Settings> {
     Ok(settings)
 }
 
-fn node_options(home: &Home, settings: &Settings, app: &AppConfig) -> Result<NodeOptions> {
+fn node_options(home: &Home, settings: &Settings, app: &AppConfig, genesis: Genesis) -> Result<NodeOptions> {
     let comet = home.comet();
     let p2p = &settings.p2p;
-    let genesis = comet.read_genesis()?.to_engine();
     let mut config = plume_p2p::Config::new(
         genesis.chain_id.clone(),
         settings.base.moniker.clone(),
@@ -144,7 +143,7 @@ fn node_options(home: &Home, settings: &Settings, app: &AppConfig) -> Result<Nod
     config.backoff_max = p2p.persistent_peers_max_dial_period.max(config.backoff_min);
     let listed = config.persistent_peers.iter().map(|peer| peer.id);
     let ids = p2p.unconditional_peer_ids.iter().chain(&p2p.private_peer_ids).map(peer_id);
-    let allowed = Allowed { listed: listed.chain(ids).collect(), anybody: false };
+    let allowed = Allowed { listed: listed.chain(ids).collect() };
 
     let consensus = &settings.consensus;
     let raft = plume_raft::Settings {

@@ -2,9 +2,8 @@
 
 use plume_engine::{ConsensusParams, ValidatorKey};
 use prost::Message;
-use tendermint_proto::google::protobuf::Duration;
 
-use crate::raw::{AbciParams, BlockParams, EvidenceParams, HashedParams, ValidatorParams, VersionParams};
+use crate::raw::{BlockParams, HashedParams, ValidatorParams};
 use crate::{Hash, MAX_BLOCK_BYTES, key_type, merkle};
 
 /// Parameters that no chain can have, or a change that is not allowed.
@@ -66,20 +65,7 @@ pub enum ParamsError {
     },
 }
 
-/// CometBFT's defaults (`DefaultConsensusParams`): 21 MiB, no gas limit, Ed25519.
-pub fn defaults() -> ConsensusParams {
-    ConsensusParams {
-        block: Some(BlockParams { max_bytes: 22_020_096, max_gas: -1 }),
-        evidence: Some(EvidenceParams {
-            max_age_num_blocks: 100_000,
-            max_age_duration: Some(Duration { seconds: 48 * 3600, nanos: 0 }),
-            max_bytes: 1_048_576,
-        }),
-        validator: Some(ValidatorParams { pub_key_types: vec!["ed25519".to_owned()] }),
-        version: Some(VersionParams { app: 0 }),
-        abci: Some(AbciParams { vote_extensions_enable_height: 0 }),
-    }
-}
+pub use plume_home::genesis::cometbft_params as defaults;
 
 /// `base` with every part that `changes` has replaced as a whole (`ConsensusParams.Update`).
 #[must_use]

@@ -31,8 +31,6 @@ use crate::wire::{
 pub struct Allowed {
     /// p2p ids that the operator lists.
     pub listed: BTreeSet<PeerId>,
-    /// Whether nodes that are neither listed nor a validator's may follow the chain.
-    pub anybody: bool,
 }
 
 /// The connections, for their own handler. Whoever ends the node must call [`Connections::clear`]: connections own their
@@ -267,8 +265,7 @@ impl<R: Reader> Handler for Inbound<R> {
         match event {
             Event::PeerUp { id, hello, addr, .. } => {
                 let validator = self.bound(&id, &hello);
-                let allowed = self.allowed.anybody
-                    || self.allowed.listed.contains(&id)
+                let allowed = self.allowed.listed.contains(&id)
                     || validator.as_ref().is_some_and(|address| self.is_validator(address));
                 if !allowed {
                     tracing::info!(peer = %id, %addr, "refused: neither listed nor a validator's node");

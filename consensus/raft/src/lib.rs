@@ -2,6 +2,7 @@
 //!
 //! `docs/spec/raft-engine.md` is the protocol, `README.md` says how the crate is put together.
 
+mod ask;
 mod driver;
 mod exec;
 mod fence;

@@ -23,9 +23,10 @@ use plume_store::BlockStore;
 use prost::Message;
 use tokio::time::{Instant, sleep};
 
+use crate::ask::ask;
 use crate::exec::blocking;
 use crate::raft::machine::LogCursor;
-use crate::wire::{ChunkAnswer, ChunkRequest, LightBlockAnswer, SnapshotsAnswer, SyncCall, SyncRequest, channel};
+use crate::wire::{ChunkAnswer, ChunkRequest, LightBlockAnswer, SnapshotsAnswer, SyncCall};
 use crate::worker::fatal;
 
 /// Pause before peers are asked for snapshots again.
@@ -316,9 +317,7 @@ impl StateSync<'_> {
     }
 
     async fn ask<A: Message + Default>(&self, peer: PeerId, call: SyncCall) -> Option<A> {
-        let request = Bytes::from(SyncRequest { call: Some(call) }.encode_to_vec());
-        let answer = self.peers.request(peer, channel::SYNC, request, self.settings.chunk_request_timeout).await;
-        A::decode(answer.ok()?).ok()
+        ask(&self.peers, peer, call, self.settings.chunk_request_timeout).await
     }
 }
 

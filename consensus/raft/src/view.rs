@@ -1,7 +1,6 @@
 //! What the rest of the node may know of consensus at any moment, without asking the driver.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use openraft::{RaftMetrics, ServerState};
 use parking_lot::RwLock;
@@ -59,14 +58,6 @@ pub struct Seen {
     pub voters: usize,
     /// Learners of the group.
     pub learners: usize,
-    /// Time of the last signature, from request to disk.
-    pub signature_time: Duration,
-    /// Time to make the last proposal.
-    pub proposal_time: Duration,
-    /// Time from the last committed entry to its decision.
-    pub decision_time: Duration,
-    /// Time between the last two blocks.
-    pub interval: Duration,
 }
 
 impl View {
@@ -91,10 +82,6 @@ impl View {
             applied_index: None,
             voters: 0,
             learners: 0,
-            signature_time: Duration::ZERO,
-            proposal_time: Duration::ZERO,
-            decision_time: Duration::ZERO,
-            interval: Duration::ZERO,
         };
         let (leader, decided) = (watch::Sender::new(None), watch::Sender::new(seen.height));
         Self { inner: RwLock::new(seen), leader, decided }
@@ -145,14 +132,6 @@ impl View {
         self.inner.write().rejected += 1;
     }
 
-    pub(crate) fn set_signature_time(&self, time: Duration) {
-        self.inner.write().signature_time = time;
-    }
-
-    pub(crate) fn set_proposal_time(&self, time: Duration) {
-        self.inner.write().proposal_time = time;
-    }
-
     pub(crate) fn set_candidate(&self, block: FullBlock, round: i32) {
         let mut seen = self.inner.write();
         seen.candidate = Some(block);
@@ -164,7 +143,7 @@ impl View {
         self.inner.write().votes.insert(vote.validator_index, vote);
     }
 
-    pub(crate) fn set_decided(&self, state: &ChainState, now: Timestamp, decision_time: Duration, interval: Duration) {
+    pub(crate) fn set_decided(&self, state: &ChainState, now: Timestamp) {
         let mut seen = self.inner.write();
         seen.height = state.last_block_height;
         seen.block_id = state.last_block_id;
@@ -173,8 +152,6 @@ impl View {
         seen.round = 0;
         seen.candidate = None;
         seen.votes.clear();
-        seen.decision_time = decision_time;
-        seen.interval = interval;
         if seen.target.is_some_and(|target| target <= seen.height.get()) {
             seen.target = None;
         }

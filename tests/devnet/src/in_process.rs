@@ -105,7 +105,7 @@ fn node_options(home: &Home, settings: &Settings, options: &Options) -> NodeOpti
         port: peer.port,
     });
     connections.persistent_peers = peers.collect();
-    let allowed = Allowed { listed: connections.persistent_peers.iter().map(|peer| peer.id).collect(), anybody: false };
+    let allowed = Allowed { listed: connections.persistent_peers.iter().map(|peer| peer.id).collect() };
     NodeOptions {
         data: home.data_dir(),
         genesis,

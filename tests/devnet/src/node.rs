@@ -12,6 +12,7 @@ use plume_home::keys::consensus_address;
 use plume_store::{BlockStore, StoreOptions};
 
 use crate::engine::Engine;
+use crate::network::read_json;
 
 /// Long enough for a loaded machine, short enough that a hung run ends.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -133,6 +134,12 @@ impl Node {
     /// The newest height, if it answers.
     pub fn height(&self) -> Option<u64> {
         self.rpc.status().ok().map(|status| status.latest_height)
+    }
+
+    /// The newest height that its validator has signed, by the record on its disk.
+    pub fn signed_height(&self) -> u64 {
+        let record = read_json(&self.home.join("data/priv_validator_state.json"));
+        record["height"].as_str().expect("a height").parse().expect("a number")
     }
 
     /// The newest height in the block store of a Raft node that does not run.

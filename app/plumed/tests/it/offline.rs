@@ -204,7 +204,7 @@ fn missing_engine_says_what_to_do() {
     let dir = home();
     init(dir.path());
     plumed(dir.path(), &["genesis", "add-validator"]).success();
-    let missing = plumed(dir.path(), &["start", "--cometbft", "no/such/cometbft"]).failure();
+    let missing = plumed(dir.path(), &["start", "--engine", "cometbft", "--cometbft", "no/such/cometbft"]).failure();
     assert!(missing.contains("scripts/setup") && missing.contains("--cometbft PATH"), "{missing}");
 }
 

@@ -72,7 +72,6 @@ impl<E: Executor> Driver<E> {
                     refused: false,
                 });
                 self.candidate_since = Some(Instant::now());
-
                 self.sign_candidate().await?;
                 self.anticipate();
                 let early: Vec<Vote> = self.early.values_mut().flat_map(std::mem::take).collect();
@@ -147,7 +146,6 @@ impl<E: Executor> Driver<E> {
                 Ok(())
             }
             Some(Signed::Vote(vote)) => {
-                self.view.set_signature_time(started.elapsed());
                 self.metrics.signed(started.elapsed());
                 self.broadcast_vote(&vote);
                 if let Some(candidate) = self.candidate.as_mut() {

@@ -43,7 +43,7 @@ impl<E: Executor> Driver<E> {
         let height = block.height();
         let Applied { outcome, next, committed, processing } = applied;
         let interval = block.time().since(self.state.last_block_time).unwrap_or_default();
-        let decision_time = self.candidate_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        self.candidate_since = None;
         tracing::info!(
             %height, txs = block.txs().len(), hash = %short(&block.id()),
             app_hash = %hex::encode_upper(outcome.app_hash.get(..6).unwrap_or_default()),
@@ -58,7 +58,7 @@ impl<E: Executor> Driver<E> {
         self.decided_at = Instant::now();
         self.early.values_mut().for_each(|kept| kept.retain(|vote| vote.height > height));
         self.last_header_app_hash = Bytes::copy_from_slice(&block.header().app_hash);
-        self.view.set_decided(&self.state, self.now(), decision_time, interval);
+        self.view.set_decided(&self.state, self.now());
         self.measure_block(block, &before, &outcome, interval, processing);
         if let Some(proposed) = self.proposed_at.take().filter(|_| Some(*block.proposer()) == self.identity.validator) {
             self.metrics.proposal_committed(proposed.elapsed());
@@ -85,9 +85,11 @@ impl<E: Executor> Driver<E> {
             let entry = block.last_commit().signatures.get(index);
             entry.is_some_and(|entry| entry.block_id_flag == i32::from(raw::BlockIdFlag::Commit))
         };
-        let signers = before.last_validators.validators().iter().enumerate();
         let mut missing = Voters::default();
-        for (_, validator) in signers.filter(|(index, _)| !signed(*index)) {
+        for (index, validator) in before.last_validators.validators().iter().enumerate() {
+            if signed(index) {
+                continue;
+            }
             missing.count += 1;
             missing.power += power(validator.power);
         }

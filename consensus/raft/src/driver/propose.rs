@@ -69,7 +69,6 @@ impl<E: Executor> Driver<E> {
             })
             .await?;
         tracing::debug!(%height, round, txs = block.txs().len(), "proposing");
-        self.view.set_proposal_time(started.elapsed());
         self.proposed = true;
         self.proposed_at = Some(started);
         self.metrics.proposal_created();

@@ -7,11 +7,11 @@ use plume_block::{FullBlock, Vote, raw, verify_commit};
 use plume_engine::{Executor, Fatal};
 use plume_p2p::{PeerId, Peers};
 use plume_primitives::Height;
-use prost::Message;
 
 use super::{Driver, TICK};
+use crate::ask::ask;
 use crate::raft::machine::LogCursor;
-use crate::wire::{BlockAnswer, LastVoteAnswer, SyncCall, SyncRequest, channel};
+use crate::wire::{BlockAnswer, LastVoteAnswer, SyncCall};
 use crate::worker::fatal;
 
 /// How long a peer has for an answer.
@@ -130,7 +130,7 @@ impl<E: Executor> Driver<E> {
 /// Asks the peers one after another until one has the block.
 async fn fetch(connections: &Peers, height: u64, peers: Vec<PeerId>) -> Vec<(PeerId, BlockAnswer)> {
     for peer in peers {
-        let answer: Option<BlockAnswer> = ask(connections, &peer, SyncCall::Block(height)).await;
+        let answer: Option<BlockAnswer> = ask(connections, peer, SyncCall::Block(height), ANSWER_TIME).await;
         if let Some(answer) = answer.filter(|answer| answer.commit.is_some()) {
             return vec![(peer, answer)];
         }
@@ -141,17 +141,6 @@ async fn fetch(connections: &Peers, height: u64, peers: Vec<PeerId>) -> Vec<(Pee
 /// The newest vote of a validator that a peer has seen; `None` when the peer does not answer.
 pub(super) async fn last_vote(connections: &Peers, peer: &PeerId, validator: [u8; 20]) -> Option<(Option<Vote>, u64)> {
     let call = SyncCall::LastVote(Bytes::copy_from_slice(&validator));
-    let answer: LastVoteAnswer = ask(connections, peer, call).await?;
+    let answer: LastVoteAnswer = ask(connections, *peer, call, ANSWER_TIME).await?;
     Some((answer.vote.and_then(|vote| Vote::from_raw(&vote).ok()), answer.height))
-}
-
-async fn ask<A: Message + Default>(connections: &Peers, peer: &PeerId, call: SyncCall) -> Option<A> {
-    let request = Bytes::from(SyncRequest { call: Some(call) }.encode_to_vec());
-    match connections.request(*peer, channel::SYNC, request, ANSWER_TIME).await {
-        Ok(answer) => A::decode(answer).ok(),
-        Err(error) => {
-            tracing::debug!(%peer, %error, "no answer");
-            None
-        }
-    }
 }

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use openraft::EntryPayload;
 
-use super::staging::{INLINE_BYTES, Sending, Staged, hash};
+use super::staging::{INLINE_BYTES, Sending, Staged};
 use super::{LogId, NodeId, NodeInfo, Raft, TypeConfig};
 use crate::wire::{Append, RaftCall, RaftRequest, StagedBlock, channel};
 
@@ -87,16 +87,15 @@ impl Client {
             if proposed.block.len() <= INLINE_BYTES {
                 continue;
             }
-            let mut arrival = self.sending.begin(&self.peers, self.target, &proposed.block);
+            let (key, mut arrival) = self.sending.begin(&self.peers, self.target, &proposed.block);
             let arrived = tokio::time::timeout(patience, arrival.wait_for(Option::is_some)).await;
             if !arrived.is_ok_and(|arrived| arrived.is_ok_and(|done| *done == Some(true))) {
                 request.entries.truncate(position);
                 break;
             }
-            let key = Bytes::copy_from_slice(&hash(&proposed.block));
             proposed.block = Bytes::new();
             // At most 64 entries are in an append.
-            staged.push(StagedBlock { position: position as u32, hash: key });
+            staged.push(StagedBlock { position: position as u32, hash: Bytes::copy_from_slice(&key) });
         }
         (request, staged)
     }

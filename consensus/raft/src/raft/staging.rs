@@ -78,11 +78,16 @@ impl Staged {
 pub struct Sending(BTreeMap<BlockHash, watch::Receiver<Option<bool>>>);
 
 impl Sending {
-    /// Begins to send a block unless it is on its way or there; gives where to watch it arrive.
-    pub fn begin(&mut self, peers: &Peers, target: PeerId, block: &Bytes) -> watch::Receiver<Option<bool>> {
+    /// Begins to send a block unless it is on its way or there; gives its name and where to watch it arrive.
+    pub fn begin(
+        &mut self,
+        peers: &Peers,
+        target: PeerId,
+        block: &Bytes,
+    ) -> (BlockHash, watch::Receiver<Option<bool>>) {
         let key = hash(block);
         if let Some(known) = self.0.get(&key).filter(|known| *known.borrow() != Some(false)) {
-            return known.clone();
+            return (key, known.clone());
         }
         // Old ones have long been named.
         while self.0.len() > 16 {
@@ -95,7 +100,7 @@ impl Sending {
             done.send_replace(Some(answer.is_ok()));
         });
         self.0.insert(key, watched.clone());
-        watched
+        (key, watched)
     }
 
     /// The follower does not have a block that was sent: everything is sent anew.

@@ -140,7 +140,7 @@ impl Machinery {
             mempool: MempoolConfig::default(),
             index: false,
             p2p,
-            allowed: Allowed { listed: self.peers.iter().map(|peer| peer.id).collect(), anybody: false },
+            allowed: Allowed { listed: self.peers.iter().map(|peer| peer.id).collect() },
             node_key: self.node_key.clone(),
             validator_key: self.key.clone(),
             sign_state: self.sign_state(),
