@@ -10,6 +10,7 @@ use plume_state::StateView;
 use rayon::prelude::*;
 
 use super::decode::{DecodedTx, decode};
+use super::remembered::Decoded;
 use crate::machine::{Machine, Rules};
 
 /// `cosmos.tx.signing.v1beta1.SignMode`.
@@ -38,7 +39,7 @@ pub(super) mod mode {
 /// the block let them be.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub tx: Result<DecodedTx, TxError>,
+    pub tx: Decoded,
     /// One for each signer, for the account as it was below the block.
     verdicts: Vec<Option<Verdict>>,
     /// Messages whose stateless proof is invalid, by index.
@@ -58,12 +59,12 @@ impl Prepared {
     /// The transaction, if it could be read.
     #[expect(clippy::disallowed_methods, reason = "no storage error hides here: the transaction cannot be read")]
     pub fn decoded(&self) -> Option<&DecodedTx> {
-        self.tx.as_ref().ok()
+        Result::as_ref(&self.tx).ok()
     }
 
     /// Everybody who must sign; nobody if that cannot be told.
     pub fn senders(&self) -> &[Address] {
-        match &self.tx {
+        match &*self.tx {
             Ok(DecodedTx { signers: Ok(signers), .. }) => &signers.all,
             _ => &[],
         }
@@ -93,7 +94,7 @@ impl Prepared {
         if let Some(verdict) = earlier {
             return verdict.outcome.clone();
         }
-        let Ok(tx) = &self.tx else { return Err("transaction cannot be decoded".to_owned()) };
+        let Ok(tx) = &*self.tx else { return Err("transaction cannot be decoded".to_owned()) };
         let data = signature_data(tx, index)?;
         let leaves = checks(key, data).map_err(|e| e.to_string())?;
         let jobs = jobs(tx, &leaves, rules, account.number, account.sequence)?;
@@ -152,8 +153,8 @@ fn sign_bytes(tx: &DecodedTx, mode: i32, rules: &Rules, account_number: u64, seq
 
 /// Decodes one transaction; its signatures are verified when it is their turn (CheckTx).
 pub(crate) fn prepare_one(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Prepared {
-    let tx = guarded_decode(machine, rules, bytes);
-    let failed_proofs = failed_proofs(machine, std::iter::once(&tx)).pop().unwrap_or_default();
+    let tx = remembered_or_decoded(machine, rules, bytes);
+    let failed_proofs = failed_proofs(machine, std::iter::once(&*tx)).pop().unwrap_or_default();
     Prepared { tx, verdicts: Vec::new(), failed_proofs }
 }
 
@@ -190,8 +191,8 @@ pub(crate) fn prepare_all(
         .par_iter()
         .with_min_len(16)
         .map(|bytes| {
-            let tx = guarded_decode(machine, rules, bytes);
-            let expected = match &tx {
+            let tx = remembered_or_decoded(machine, rules, bytes);
+            let expected = match &*tx {
                 Ok(tx) => expect_signers(machine, rules, state, tx)?,
                 Err(_) => Vec::new(),
             };
@@ -206,12 +207,12 @@ pub(crate) fn prepare_all(
         .collect();
     let mut verdicts = machine.verified.verify_all(&jobs).into_iter();
 
-    let failed_proofs = failed_proofs(machine, decoded.iter().map(|(tx, _)| tx));
+    let failed_proofs = failed_proofs(machine, decoded.iter().map(|(tx, _)| &**tx));
     Ok(decoded
         .into_iter()
         .zip(failed_proofs)
         .map(|((tx, expected), failed_proofs)| {
-            let verdicts = match &tx {
+            let verdicts = match &*tx {
                 Ok(tx) => {
                     let judge = |(index, expected): (usize, Option<Expected>)| {
                         expected.map(|expected| judge(tx, index, expected, &mut verdicts))
@@ -226,7 +227,7 @@ pub(crate) fn prepare_all(
 }
 
 /// A transaction, and what is expected of each of its signers.
-type DecodedAndExpected = (Result<DecodedTx, TxError>, Vec<Option<Expected>>);
+type DecodedAndExpected = (Decoded, Vec<Option<Expected>>);
 
 /// A signer as the state below the block shows it, and the checks that follow from it.
 struct Expected {
@@ -276,6 +277,10 @@ fn judge(tx: &DecodedTx, index: usize, expected: Expected, verdicts: &mut impl I
         first_failure(&leaves, &own).map_err(|e| e.to_string())
     });
     Verdict { key, account_number, sequence, outcome }
+}
+
+fn remembered_or_decoded(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Decoded {
+    machine.decoded.get(bytes).unwrap_or_else(|| Arc::new(guarded_decode(machine, rules, bytes)))
 }
 
 /// Decoding runs modules' stateless checks; a panic there is a failure of this transaction.
