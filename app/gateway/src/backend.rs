@@ -1,5 +1,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use plume_engine::GrpcCode as Code;
+use plume_engine::QueryError;
 use plume_primitives::Height;
 
 /// What every door asks: one table of methods behind gRPC, gRPC-web and REST.
@@ -39,7 +41,7 @@ pub struct Answer {
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("rpc error: code = {code:?} desc = {message}")]
+#[error("rpc error: code = {} desc = {message}", code.name())]
 pub struct Status {
     /// Status code of gRPC.
     pub code: Code,
@@ -54,88 +56,8 @@ impl Status {
     }
 }
 
-/// Status codes of gRPC (`google.rpc.Code`); the names are Go's, which clients match in texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u32)]
-pub enum Code {
-    /// Success.
-    Ok = 0,
-    /// The caller gave up.
-    Canceled = 1,
-    /// An error that has no code of its own.
-    Unknown = 2,
-    /// The request makes no sense.
-    InvalidArgument = 3,
-    /// The deadline passed first.
-    DeadlineExceeded = 4,
-    /// What was asked for does not exist.
-    NotFound = 5,
-    /// What was to be made exists.
-    AlreadyExists = 6,
-    /// The caller may not do this.
-    PermissionDenied = 7,
-    /// The request exceeds a limit.
-    ResourceExhausted = 8,
-    /// The state does not allow the request.
-    FailedPrecondition = 9,
-    /// A conflict with something that happened at the same time.
-    Aborted = 10,
-    /// Beyond the valid range.
-    OutOfRange = 11,
-    /// Nobody handles the request.
-    Unimplemented = 12,
-    /// The node is broken.
-    Internal = 13,
-    /// A part of the node cannot be reached.
-    Unavailable = 14,
-    /// Data is lost.
-    DataLoss = 15,
-    /// The caller is not known.
-    Unauthenticated = 16,
-}
-
-impl Code {
-    const ALL: [Self; 17] = [
-        Self::Ok,
-        Self::Canceled,
-        Self::Unknown,
-        Self::InvalidArgument,
-        Self::DeadlineExceeded,
-        Self::NotFound,
-        Self::AlreadyExists,
-        Self::PermissionDenied,
-        Self::ResourceExhausted,
-        Self::FailedPrecondition,
-        Self::Aborted,
-        Self::OutOfRange,
-        Self::Unimplemented,
-        Self::Internal,
-        Self::Unavailable,
-        Self::DataLoss,
-        Self::Unauthenticated,
-    ];
-
-    /// The code's number on the wire.
-    pub fn number(self) -> u32 {
-        self as u32 // a field-less enum's own number
-    }
-
-    /// The code with this number; [`Code::Unknown`] for a number that gRPC does not define.
-    pub fn from_number(number: u32) -> Self {
-        Self::ALL.into_iter().find(|code| code.number() == number).unwrap_or(Self::Unknown)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_those_of_grpc_and_an_unknown_one_is_unknown() {
-        for (number, code) in (0..).zip(Code::ALL) {
-            assert_eq!((code.number(), Code::from_number(number)), (number, code));
-        }
-        assert_eq!(Code::from_number(17), Code::Unknown);
-        assert_eq!(Status::new(Code::NotFound, "x").to_string(), "rpc error: code = NotFound desc = x");
+impl From<QueryError> for Status {
+    fn from(e: QueryError) -> Self {
+        Self { code: Code::from_number(e.grpc_code), message: e.message }
     }
 }

@@ -2,6 +2,7 @@
 
 mod abort;
 mod block;
+mod budget;
 mod chain;
 mod ctx;
 mod gas;
@@ -19,6 +20,7 @@ mod versions;
 
 pub use abort::{Abort, Coded, TxError};
 pub use block::BlockInfo;
+pub use budget::Budgeted;
 pub use chain::ChainInfo;
 pub use ctx::{Ctx, Env, MAX_DISPATCH_DEPTH};
 pub use gas::{GasMeter, KvGas};
@@ -31,6 +33,7 @@ pub use plume_engine::{Attribute, Event, Fatal, ValidatorKey, ValidatorUpdate};
 pub use proof::{ProofBatch, ProofJob, ProofSystem};
 #[doc(hidden)]
 pub use prost;
-pub use query::{GrpcCode, QueryFailure, QueryRouter};
+pub use plume_engine::GrpcCode;
+pub use query::{QueryFailure, QueryRouter};
 pub use read::ReadCtx;
 pub use versions::{ModuleVersions, UPGRADE_STORE};
