@@ -147,7 +147,7 @@ pub enum JsonProblem {
     /// Nested beyond [`crate::MAX_DEPTH`].
     #[error("recursion limit reached")]
     TooDeep,
-    /// Maps and floating point numbers: never stored or signed, so never supported.
+    /// Groups, which proto3 does not have, and in amino JSON maps and floating point numbers, which are never signed.
     #[error("type not supported")]
     Unsupported,
 }
