@@ -10,8 +10,8 @@ use plume_proto::Message as _;
 use prost_reflect::{DynamicMessage, Kind, Value};
 use serde_json::{Map, Value as Json};
 
-use super::{MAP_KEY, MAP_VALUE, UnknownFields};
 use super::time::{duration_from_text, timestamp_from_text};
+use super::{MAP_KEY, MAP_VALUE, UnknownFields};
 use crate::schema::{FieldKind, FieldPlan, MessagePlan, NumberText, WellKnown, schema};
 use crate::{CodecError, JsonProblem, MAX_DEPTH};
 
