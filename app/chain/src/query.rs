@@ -83,12 +83,7 @@ fn route(
 }
 
 /// What the node answers for the state machine; `None` where the path is not its own.
-fn node(
-    shared: &Shared,
-    path: &str,
-    data: &[u8],
-    height: Option<Height>,
-) -> Option<Result<QueryAnswer, QueryError>> {
+fn node(shared: &Shared, path: &str, data: &[u8], height: Option<Height>) -> Option<Result<QueryAnswer, QueryError>> {
     let service = shared.service()?;
     // The SDK makes a context of that height for every method, so that a height which cannot be read is refused by all.
     let tip = shared.tip();

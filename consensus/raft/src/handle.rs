@@ -144,7 +144,9 @@ impl<R: Reader> Engine for RaftEngine<R> {
         let height = height.unwrap_or(next);
         let set = match self.store.validators(height) {
             Ok(set) => set,
-            Err(StoreError::ZeroHeight | StoreError::TooHigh { .. } | StoreError::Unavailable { .. }) => return Ok(None),
+            Err(StoreError::ZeroHeight | StoreError::TooHigh { .. } | StoreError::Unavailable { .. }) => {
+                return Ok(None);
+            }
             Err(error) => return Err(unavailable(error)),
         };
         let validators = set.validators().iter().map(|validator| ValidatorAt {

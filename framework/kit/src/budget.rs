@@ -84,13 +84,7 @@ mod tests {
             Ok((key[0] < 10).then(|| Bytes::from_static(&[1])))
         }
 
-        fn range(
-            &self,
-            _: Store,
-            _: Bound<&[u8]>,
-            _: Bound<&[u8]>,
-            _: Direction,
-        ) -> Result<RangeIter<'_>, StateError> {
+        fn range(&self, _: Store, _: Bound<&[u8]>, _: Bound<&[u8]>, _: Direction) -> Result<RangeIter<'_>, StateError> {
             Ok(RangeIter::new((0..10u8).map(|i| Ok((Bytes::copy_from_slice(&[i]), Bytes::from_static(&[1]))))))
         }
     }

@@ -29,11 +29,11 @@ pub use module::{Module, Response, ValidatorUpdates};
 pub use modules::{DynModule, Modules, ModulesBuilder};
 pub use msgs::{MsgDecodeError, MsgSet};
 pub use observer::{Observation, Observer};
+pub use plume_engine::GrpcCode;
 pub use plume_engine::{Attribute, Event, Fatal, ValidatorKey, ValidatorUpdate};
 pub use proof::{ProofBatch, ProofJob, ProofSystem};
 #[doc(hidden)]
 pub use prost;
-pub use plume_engine::GrpcCode;
 pub use query::{QueryFailure, QueryRouter};
 pub use read::ReadCtx;
 pub use versions::{ModuleVersions, UPGRADE_STORE};

@@ -34,15 +34,8 @@ const FOREIGN: &[(&str, &str)] = &[
 /// Packages that matter in descriptors and have no Rust types; all but one only declare options.
 ///
 /// `cosmos.reflection.v1` answers with descriptors, whose options Rust types would drop: the gateway sends their bytes.
-const DESCRIPTORS_ONLY: &[&str] = &[
-    "amino",
-    "cosmos.msg.v1",
-    "cosmos.query.v1",
-    "cosmos.reflection.v1",
-    "cosmos_proto",
-    "gogoproto",
-    "google.api",
-];
+const DESCRIPTORS_ONLY: &[&str] =
+    &["amino", "cosmos.msg.v1", "cosmos.query.v1", "cosmos.reflection.v1", "cosmos_proto", "gogoproto", "google.api"];
 
 /// Returns every generated file by its path inside the crate at `proto_dir`.
 ///

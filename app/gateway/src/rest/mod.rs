@@ -36,9 +36,9 @@ pub use routes::{RouteError, RouteTable};
 pub use server::{ApiServer, StartError, Web};
 pub use settings::RestSettings;
 
+use crate::connections::Activity;
 use crate::observe::{Access, Door, Metrics, PROMETHEUS_TEXT};
 use crate::{Answer, Backend, Call, Code, Status};
-use server::Activity;
 
 /// The REST door: a function from HTTP requests to answers. [`ApiServer`] puts it behind a socket.
 pub struct Rest {

@@ -1,6 +1,5 @@
 //! The API server: listening, limits on connections, shutdown.
 
-mod connections;
 mod io;
 
 use std::convert::Infallible;
@@ -18,10 +17,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-pub(super) use connections::Activity;
-use connections::{Connections, Place};
-
 use super::{Rest, cors};
+use crate::connections::{Activity, Connections, Place};
+use crate::listen::listen;
+use crate::observe::Door;
 
 /// How long [`ApiServer::shutdown`] waits for answers that are being written.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
@@ -71,12 +70,12 @@ impl ApiServer {
         let address = rest.settings().address.clone();
         let host = address.strip_prefix("tcp://").ok_or_else(|| StartError::Address(address.clone()))?;
         let failed = |source| StartError::Listen { address: host.to_owned(), source };
-        let listener = TcpListener::bind(host).await.map_err(failed)?;
+        let listener = listen(host).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
         let (running, done) = mpsc::channel(1);
         let limit = rest.settings().max_open_connections;
-        let connections = Connections::new(limit, rest.metrics().clone());
+        let connections = Connections::new(limit, Door::Rest, rest.metrics().clone());
         let shared = Arc::new(Shared { rest, web, connections });
         tokio::spawn(accept(listener, shared, stopped, running));
         Ok(Self { addr, stop, done })

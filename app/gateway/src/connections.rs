@@ -13,11 +13,12 @@ use crate::observe::{Door, Metrics};
 /// # Security
 /// Clients that open connections and send nothing, or send a request byte by byte, cannot keep others out: they lose
 /// their connections first, those that wait for an answer never.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     limit: usize,
     /// Counts events; says which of two came first.
     clock: AtomicU64,
     open: Mutex<HashMap<u64, Arc<Connection>>>,
+    door: Door,
     metrics: Metrics,
 }
 
@@ -30,7 +31,7 @@ struct Connection {
 }
 
 /// The place of one connection; dropping it frees the place.
-pub(super) struct Place {
+pub(crate) struct Place {
     connections: Arc<Connections>,
     connection: Arc<Connection>,
     id: u64,
@@ -38,23 +39,23 @@ pub(super) struct Place {
 
 /// Tells what a connection is doing.
 #[derive(Clone)]
-pub(in crate::rest) struct Activity {
+pub(crate) struct Activity {
     connections: Arc<Connections>,
     connection: Arc<Connection>,
 }
 
 /// As long as this lives, the connection waits for an answer.
-pub(in crate::rest) struct Busy(Activity);
+pub(crate) struct Busy(Activity);
 
 impl Connections {
     /// Up to `limit` connections; 0 is no limit.
-    pub(super) fn new(limit: usize, metrics: Metrics) -> Arc<Self> {
+    pub(crate) fn new(limit: usize, door: Door, metrics: Metrics) -> Arc<Self> {
         let open = Mutex::new(HashMap::new());
-        Arc::new(Self { limit, clock: AtomicU64::new(0), open, metrics })
+        Arc::new(Self { limit, clock: AtomicU64::new(0), open, door, metrics })
     }
 
     /// A place for a new connection; `None` if all wait for answers.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Place> {
         let mut open = self.open();
         if self.limit > 0 && open.len() >= self.limit {
             let idle = open.iter().filter(|(_, connection)| connection.busy.load(Ordering::Acquire) == 0);
@@ -62,14 +63,14 @@ impl Connections {
             let oldest = oldest.map(|(id, _)| *id)?;
             if let Some(evicted) = open.remove(&oldest) {
                 evicted.close.notify_one();
-                self.metrics.evicted(Door::Rest);
+                self.metrics.evicted(self.door);
             }
         }
         let id = self.tick();
         let connection =
             Arc::new(Connection { touched: AtomicU64::new(id), busy: AtomicUsize::new(0), close: Notify::new() });
         open.insert(id, connection.clone());
-        self.metrics.connections(Door::Rest, 1);
+        self.metrics.connections(self.door, 1);
         Some(Place { connections: self.clone(), connection, id })
     }
 
@@ -83,16 +84,16 @@ impl Connections {
 }
 
 impl Place {
-    pub(super) fn activity(&self) -> Activity {
+    pub(crate) fn activity(&self) -> Activity {
         Activity { connections: self.connections.clone(), connection: self.connection.clone() }
     }
 
     /// Completes when the place is given to another connection.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.connection.close.notified().await;
     }
 
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.connection.busy.load(Ordering::Acquire) > 0
     }
 }
@@ -100,18 +101,18 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.open().remove(&self.id);
-        self.connections.metrics.connections(Door::Rest, -1);
+        self.connections.metrics.connections(self.connections.door, -1);
     }
 }
 
 impl Activity {
     /// Something has happened just now.
-    pub(super) fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.connection.touched.store(self.connections.tick(), Ordering::Relaxed);
     }
 
     /// A request has arrived whole.
-    pub(in crate::rest) fn busy(&self) -> Busy {
+    pub(crate) fn busy(&self) -> Busy {
         self.connection.busy.fetch_add(1, Ordering::AcqRel);
         Busy(self.clone())
     }
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_connection_makes_room_and_a_waiting_one_never() {
-        let connections = Connections::new(3, Metrics::new(Telemetry::default()));
+        let connections = Connections::new(3, Door::Rest, Metrics::new(Telemetry::default()));
         let admit = || connections.admit();
         let (first, second, third) = (admit().expect("room"), admit().expect("room"), admit().expect("room"));
         let busy = first.activity().busy();
@@ -157,12 +158,12 @@ mod tests {
 
     #[test]
     fn closed_connections_free_their_places() {
-        let connections = Connections::new(1, Metrics::new(Telemetry::default()));
+        let connections = Connections::new(1, Door::Rest, Metrics::new(Telemetry::default()));
         for _ in 0..3 {
             let place = connections.admit().expect("room");
             let _busy = place.activity().busy();
         }
-        let unlimited = Connections::new(0, Metrics::new(Telemetry::default()));
+        let unlimited = Connections::new(0, Door::Rest, Metrics::new(Telemetry::default()));
         let places: Vec<_> = (0..50).map(|_| unlimited.admit().expect("no limit")).collect();
         assert!(!places.iter().any(is_closed));
     }
