@@ -1,5 +1,4 @@
-//! REST: JSON over HTTP/1.1, derived from the `google.api.http` rules of the descriptors by the rules of grpc-gateway
-//! v1.16, as the SDK's API server has them.
+#![doc = include_str!("README.md")]
 
 mod answer;
 mod call;
