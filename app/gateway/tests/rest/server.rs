@@ -206,3 +206,47 @@ async fn a_server_that_cannot_listen_says_so() {
     server.shutdown().await;
     assert!(TcpStream::connect(addr).await.is_err(), "nothing listens any more");
 }
+
+/// Bytes of this process in RAM.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("pages");
+    pages * 4096
+}
+
+/// `ulimit -n 16384; cargo test -p plume-gateway --test rest -- --ignored --nocapture ten_thousand`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs 11,100 file descriptors, of which this process holds both ends"]
+async fn ten_thousand_idle_connections_harm_nobody() {
+    const IDLE: usize = 10_000;
+    let (server, world) = start(settings()).await;
+    let mut warm = Vec::new();
+    for _ in 0..100 {
+        talk(server.addr(), GET).await;
+        warm.push(connect(server.addr()).await);
+    }
+    let before = resident();
+    let mut idle = warm;
+    let mut worst = Duration::ZERO;
+    for round in 0..IDLE {
+        let mut stream = connect(server.addr()).await;
+        if round % 2 == 0 {
+            stream.write_all(b"GET /toy/v1/echo HTTP/1.1\r\nhost").await.expect("sent");
+        }
+        idle.push(stream);
+        if round % 50 == 0 {
+            let began = Instant::now();
+            let text = talk(server.addr(), GET).await;
+            assert!(text.starts_with("HTTP/1.1 200 OK"), "{round}: {text}");
+            worst = worst.max(began.elapsed());
+        }
+    }
+    let grown = resident().saturating_sub(before);
+    let text = world.rest.metrics().prometheus();
+    let open = text.lines().find(|line| line.starts_with("gateway_connections{door=\"rest\"}")).unwrap_or_default();
+    println!("{} held, {open}, worst answer to others {worst:?}, memory grown by {} KiB", idle.len(), grown / 1024);
+    assert!(worst < Duration::from_secs(2));
+    // The clients' ends, which this process holds too, are most of it.
+    assert!(grown < 64 << 20, "{grown} bytes");
+    server.shutdown().await;
+}

@@ -1,5 +1,4 @@
-use std::collections::HashMap;
-use std::ops::Neg;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -111,7 +110,7 @@ fn map(field: &FieldPlan, json: &Json, limits: Limits) -> Result<Value, CodecErr
     let entry = schema().plan(*entry);
     let (key_field, value_field) = (entry.field(MAP_KEY), entry.field(MAP_VALUE));
     let (Some(key_field), Some(value_field)) = (key_field, value_field) else { return Err(unsupported()) };
-    let mut map = HashMap::new();
+    let mut map = BTreeMap::new();
     for (name, json) in json.as_object().ok_or(expected("an object"))? {
         let key = match (name.as_str(), entry.descriptor.get_field(MAP_KEY).map(|key| key.kind())) {
             ("true", Some(Kind::Bool)) => Ok(Value::Bool(true)),
@@ -124,7 +123,7 @@ fn map(field: &FieldPlan, json: &Json, limits: Limits) -> Result<Value, CodecErr
             return Err(CodecError::json(JsonProblem::Repeated).inside(name));
         }
     }
-    Ok(Value::Map(map))
+    Ok(Value::Map(map.into_iter().collect()))
 }
 
 fn single(plan: &MessagePlan, field: &FieldPlan, json: &Json, limits: Limits) -> Result<Value, CodecError> {
@@ -150,8 +149,8 @@ fn single(plan: &MessagePlan, field: &FieldPlan, json: &Json, limits: Limits) ->
                 Some(Kind::Int64 | Kind::Sint64 | Kind::Sfixed64) => integer(json).map(Value::I64),
                 Some(Kind::Uint32 | Kind::Fixed32) => integer(json).map(Value::U32),
                 Some(Kind::Uint64 | Kind::Fixed64) => integer(json).map(Value::U64),
-                Some(Kind::Double) => float(json, f64::INFINITY).map(Value::F64),
-                Some(Kind::Float) => float(json, f32::INFINITY).map(Value::F32),
+                Some(Kind::Double) => float(json).map(Value::F64),
+                Some(Kind::Float) => float(json).map(Value::F32),
                 _ => Err(CodecError::json(JsonProblem::Unsupported)),
             }
         }
@@ -160,22 +159,21 @@ fn single(plan: &MessagePlan, field: &FieldPlan, json: &Json, limits: Limits) ->
 
 /// Numbers as such or as text; what has no JSON number by its name. Each type reads the text for itself, since a wide
 /// number made narrow is rounded twice.
-fn float<T: FromStr + PartialEq + Neg<Output = T> + Copy>(json: &Json, infinity: T) -> Result<T, CodecError> {
+fn float<T: FromStr + ToString>(json: &Json) -> Result<T, CodecError> {
     let not_a_number = || expected("a number");
     let text = match json {
         Json::Number(number) => number.to_string(),
-        Json::String(text) => match text.as_str() {
-            "Infinity" => return Ok(infinity),
-            "-Infinity" => return Ok(-infinity),
-            "NaN" => return text.parse().map_err(|_| not_a_number()),
-            _ if text.bytes().any(|byte| byte.is_ascii_digit()) => text.clone(),
-            _ => return Err(not_a_number()),
-        },
+        Json::String(text) => text.clone(),
         _ => return Err(not_a_number()),
     };
+    let is_named = matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity");
+    if !is_named && !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(not_a_number());
+    }
     let number: T = text.parse().map_err(|_| not_a_number())?;
-    let in_range = number != infinity && number != -infinity;
-    in_range.then_some(number).ok_or(CodecError::json(JsonProblem::OutOfRange))
+    // Digits that no finite number holds.
+    let is_infinite = number.to_string().ends_with("inf");
+    if is_infinite && !is_named { Err(CodecError::json(JsonProblem::OutOfRange)) } else { Ok(number) }
 }
 
 /// Integers come as numbers or as text, whatever their size.

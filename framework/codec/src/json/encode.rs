@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -53,7 +53,7 @@ fn field_value(field: &FieldPlan, message: &DynamicMessage, depth: usize) -> Res
         return Ok(Json::Null);
     };
     match value.as_ref() {
-        Value::Map(entries) => map(field, entries, depth),
+        value @ Value::Map(_) => map(field, value, depth),
         Value::List(items) => {
             let items = items
                 .iter()
@@ -66,14 +66,13 @@ fn field_value(field: &FieldPlan, message: &DynamicMessage, depth: usize) -> Res
 }
 
 /// An object in the order of the keys.
-fn map(field: &FieldPlan, entries: &HashMap<MapKey, Value>, depth: usize) -> Result<Json, CodecError> {
+fn map(field: &FieldPlan, map: &Value, depth: usize) -> Result<Json, CodecError> {
     let value_field = match &field.kind {
         FieldKind::Message(entry) => schema().plan(*entry).field(MAP_VALUE),
         _ => None,
     };
     let value_field = value_field.ok_or(CodecError::json(JsonProblem::Unsupported))?;
-    let mut entries: Vec<_> = entries.iter().collect();
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let entries: BTreeMap<&MapKey, &Value> = map.as_map().into_iter().flatten().collect();
     let mut object = Map::new();
     for (key, value) in entries {
         let key = match key {
@@ -128,9 +127,10 @@ fn float(text: &str) -> Json {
         "NaN" => Json::String("NaN".to_owned()),
         "inf" => Json::String("Infinity".to_owned()),
         "-inf" => Json::String("-Infinity".to_owned()),
-        _ => match text.parse::<i64>() {
-            Ok(whole) => Json::Number(whole.into()),
-            Err(_) => text.parse().ok().and_then(Number::from_f64).map_or(Json::Null, Json::Number),
+        _ => match (text.parse::<i64>(), text.parse()) {
+            (Ok(whole), _) => Json::Number(whole.into()),
+            (Err(_), Ok(number)) => Number::from_f64(number).map_or(Json::Null, Json::Number),
+            (Err(_), Err(_)) => Json::Null,
         },
     }
 }
