@@ -36,7 +36,9 @@ pub struct GrpcSettings {
     pub max_recv_msg_size: usize,
     /// `max-send-msg-size`: largest response message in bytes.
     pub max_send_msg_size: usize,
-    /// Connections at one time; further ones wait to be accepted.
+    /// Bytes of requests that are received or being answered, of all connections together.
+    pub max_request_memory: usize,
+    /// Connections at one time; one more closes the one that has been idle the longest.
     pub max_connections: usize,
     /// Calls at one time on one connection.
     pub max_streams: u32,
@@ -50,6 +52,7 @@ impl Default for GrpcSettings {
             address: "localhost:9090".to_owned(),
             max_recv_msg_size: 10 << 20,
             max_send_msg_size: 2_147_483_647, // Go's math.MaxInt32, the SDK's default
+            max_request_memory: 256 << 20,
             max_connections: 10_000,
             max_streams: 128,
             timeout: Duration::from_secs(60),

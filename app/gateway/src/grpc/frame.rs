@@ -1,5 +1,8 @@
 //! Messages in bodies: a byte of flags, four of length, the message.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Body;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -12,17 +15,56 @@ const HEAD: usize = 5;
 /// The flag of a compressed message.
 const COMPRESSED: u8 = 1;
 
-/// The messages of a request, as they arrive.
+/// Memory for the requests of all calls together.
+///
+/// # Security
+/// Each call is small enough; without a sum, many clients with many calls each would fill the memory.
+pub(super) struct Room {
+    limit: usize,
+    taken: AtomicUsize,
+}
+
+impl Room {
+    /// Room for `limit` bytes.
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, taken: AtomicUsize::new(0) })
+    }
+}
+
+/// The messages of a request, as they arrive. What has arrived takes room until this is dropped.
 pub(super) struct Messages {
     body: Body,
     buffer: BytesMut,
     largest: usize,
+    room: Arc<Room>,
+    taken: usize,
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        self.give_back();
+    }
 }
 
 impl Messages {
     /// The messages in `body`, of at most `largest` bytes each.
-    pub(super) fn new(body: Body, largest: usize) -> Self {
-        Self { body, buffer: BytesMut::new(), largest }
+    pub(super) fn new(body: Body, largest: usize, room: Arc<Room>) -> Self {
+        Self { body, buffer: BytesMut::new(), largest, room, taken: 0 }
+    }
+
+    /// Gives back the room of messages that are dealt with.
+    pub(super) fn give_back(&mut self) {
+        self.room.taken.fetch_sub(self.taken, Ordering::Relaxed);
+        self.taken = 0;
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), Status> {
+        self.taken = self.taken.saturating_add(bytes);
+        let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+        match before.saturating_add(bytes) <= self.room.limit {
+            true => Ok(()),
+            false => Err(Status::new(Code::ResourceExhausted, "the node is receiving too many requests at once")),
+        }
     }
 
     /// The next message; `None` at the end.
@@ -38,6 +80,7 @@ impl Messages {
             match self.body.frame().await {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        self.take(data.len())?;
                         self.buffer.extend_from_slice(&data);
                     }
                 }
@@ -87,7 +130,7 @@ mod tests {
     use super::*;
 
     async fn read(bytes: &'static [u8]) -> Result<Vec<Bytes>, Status> {
-        let mut messages = Messages::new(Body::from(bytes), 4);
+        let mut messages = Messages::new(Body::from(bytes), 4, Room::new(100));
         let mut all = Vec::new();
         while let Some(message) = messages.next().await? {
             all.push(message);
@@ -100,6 +143,19 @@ mod tests {
         assert_eq!(read(b"").await, Ok(vec![]));
         assert_eq!(read(b"\0\0\0\0\0\0\0\0\0\x04abcd").await, Ok(vec![Bytes::new(), Bytes::from_static(b"abcd")]));
         assert_eq!(framed(b"abcd"), b"\0\0\0\0\x04abcd"[..]);
+    }
+
+    #[tokio::test]
+    async fn all_requests_share_their_room() {
+        let room = Room::new(12);
+        let messages = |bytes: &'static [u8]| Messages::new(Body::from(bytes), 8, room.clone());
+        let mut first = messages(b"\0\0\0\0\x03abc");
+        assert_eq!(first.next().await, Ok(Some(Bytes::from_static(b"abc"))));
+        let full = messages(b"\0\0\0\0\x00").next().await.unwrap_err();
+        assert_eq!(full.code, Code::ResourceExhausted);
+        assert_eq!(first.next().await, Ok(None));
+        drop(first);
+        assert_eq!(messages(b"\0\0\0\0\x00").next().await, Ok(Some(Bytes::new())));
     }
 
     #[tokio::test]

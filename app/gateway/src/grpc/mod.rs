@@ -41,6 +41,7 @@ pub struct Grpc {
     health: health::Health,
     settings: GrpcSettings,
     metrics: Metrics,
+    room: Arc<frame::Room>,
 }
 
 impl Grpc {
@@ -55,7 +56,9 @@ impl Grpc {
     ) -> Self {
         let services = served(&*backend, &descriptors);
         let reflection = reflection::Reflection::new(descriptors, services.clone());
-        Self { backend, reflection, health: health::Health::new(services, Arc::new(ready)), settings, metrics }
+        let health = health::Health::new(services, Arc::new(ready));
+        let room = frame::Room::new(settings.max_request_memory);
+        Self { backend, reflection, health, settings, metrics, room }
     }
 
     /// The settings.
@@ -137,7 +140,7 @@ impl Grpc {
             let text = format!("grpc: Decompressor is not installed for grpc-encoding {encoding:?}");
             return Err(Status::new(Code::Unimplemented, text));
         }
-        let mut messages = frame::Messages::new(body, self.settings.max_recv_msg_size);
+        let mut messages = frame::Messages::new(body, self.settings.max_recv_msg_size, self.room.clone());
         if let Some(version) = reflection::Version::of(path) {
             seen.known = true;
             return Ok(self.reflect(version, messages, deadline));
@@ -199,6 +202,7 @@ impl Grpc {
             let served = async {
                 while let Some(request) = messages.next().await? {
                     let response = door.reflection.answer(version, &request)?;
+                    messages.give_back();
                     if answers.send(Frame::data(frame::framed(&response))).await.is_err() {
                         break;
                     }
