@@ -28,8 +28,8 @@ mod wire;
 
 pub use amino::amino_json;
 pub use error::{CodecError, JsonProblem, NotDeterministic};
-pub use json::{decode_json, encode_json, from_json, to_json};
-pub use schema::{is_transaction_message, pool};
+pub use json::{UnknownFields, decode_json, encode_json, from_json, from_json_with, to_json};
+pub use schema::{AddDescriptorsError, add_descriptors, is_transaction_message, pool};
 pub use sign_doc::{SignerData, sign_doc_amino, sign_doc_direct};
 pub use signers::signers;
 pub use tx_raw::require_deterministic_tx_raw;

@@ -2,7 +2,7 @@
 //! descriptors at each use would cost more than the work itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use plume_proto::DESCRIPTOR_SET;
 use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
@@ -27,10 +27,42 @@ pub(crate) fn schema() -> &'static Schema {
     &SCHEMA
 }
 
+/// Adds the files of an encoded `FileDescriptorSet` to [`pool`], for compositions with modules whose interfaces are not
+/// part of `plume-proto`. Only before anything of this crate was used, since the tables are compiled once.
+///
+/// # Errors
+/// [`AddDescriptorsError`]; then nothing was added.
+pub fn add_descriptors(set: &[u8]) -> Result<(), AddDescriptorsError> {
+    let mut added = ADDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = added.as_mut().ok_or(AddDescriptorsError::InUse)?;
+    let mut extended = pool.clone().unwrap_or_else(own_descriptors);
+    extended.decode_file_descriptor_set(set).map_err(|error| AddDescriptorsError::Malformed(error.to_string()))?;
+    *pool = Some(extended);
+    Ok(())
+}
+
+/// Why descriptors cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddDescriptorsError {
+    /// The pool has been used already.
+    #[error("descriptors can only be added before the pool is used")]
+    InUse,
+    /// The bytes are no set of files, or these refer to what does not exist.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// What was added, until the schema takes it: then `None`.
+static ADDED: Mutex<Option<Option<DescriptorPool>>> = Mutex::new(Some(None));
+
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let pool = DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant");
-    Schema::compile(pool)
+    let added = ADDED.lock().unwrap_or_else(PoisonError::into_inner).take().flatten();
+    Schema::compile(added.unwrap_or_else(own_descriptors))
 });
+
+fn own_descriptors() -> DescriptorPool {
+    DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant")
+}
 
 /// Public keys travel inside an `Any` without saying so by an option.
 const PUBLIC_KEYS: [&str; 3] =
