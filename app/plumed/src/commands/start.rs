@@ -43,7 +43,7 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
         EngineKind::Abci => {
             let address: ListenAddress = args.address.parse().with_context(|| format!("--address {}", args.address))?;
             info!(%address, "listening for an ABCI client");
-            plume_cometbft::listen(chain, &address, &stop)?;
+            plume_cometbft::listen(chain, &address, Some(&home.comet().read_genesis()?), &stop)?;
             Ok(ExitCode::SUCCESS)
         }
     }
