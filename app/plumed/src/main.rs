@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 success, 1 failure (the message on stderr says what to do next), 2 wrong usage.
 
+mod archive;
 mod cli;
 mod commands;
 mod doors;
@@ -10,6 +11,7 @@ mod home;
 mod logs;
 mod node;
 mod output;
+mod progress;
 mod raft;
 
 use std::process::ExitCode;

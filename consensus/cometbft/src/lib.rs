@@ -12,5 +12,5 @@ mod supervisor;
 
 pub use address::{AddressError, ListenAddress, MAX_SOCKET_PATH};
 pub use rpc::CometBft;
-pub use server::{Server, ServerError, ServerOptions};
+pub use server::{Origin, Server, ServerError, ServerOptions};
 pub use supervisor::{RunError, Stop, SupervisorOptions, find_binary, listen, run};

@@ -17,8 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::server::{Server, ServerError, ServerOptions};
+use crate::server::{Origin, Server, ServerError, ServerOptions};
 use crate::{ListenAddress, MAX_SOCKET_PATH};
+use plume_home::genesis::GenesisDoc;
 use plume_home::home::{Home, HomeError};
 
 /// Name of CometBFT's executable.
@@ -144,7 +145,8 @@ pub fn run<E: Executor>(executor: E, options: &SupervisorOptions) -> Result<i32,
     let binary = find_binary(options.binary.as_deref(), options.tools.as_deref())?;
     wait_for_orphan(&home, options)?;
     let socket = SocketPath::choose(&home)?;
-    let server = Server::start(executor, &ListenAddress::Unix(socket.path.clone()), ServerOptions::default())?;
+    let options_of_server = ServerOptions { origin: Some(origin(&home.read_genesis()?)), ..ServerOptions::default() };
+    let server = Server::start(executor, &ListenAddress::Unix(socket.path.clone()), options_of_server)?;
     let status = events()?.block_on(supervise(&binary, &home, &server, options));
     // The state machine's own trouble explains CometBFT's end, so it comes first.
     server.stop().map_err(RunError::Fatal)?;
@@ -152,12 +154,18 @@ pub fn run<E: Executor>(executor: E, options: &SupervisorOptions) -> Result<i32,
 }
 
 /// Serves `executor` on `address` for a CometBFT that somebody else runs, until the process is
-/// asked to stop.
+/// asked to stop. State sync needs the chain's genesis document.
 ///
 /// # Errors
 /// [`RunError`].
-pub fn listen<E: Executor>(executor: E, address: &ListenAddress, stop: &Stop) -> Result<(), RunError> {
-    let server = Server::start(executor, address, ServerOptions::default())?;
+pub fn listen<E: Executor>(
+    executor: E,
+    address: &ListenAddress,
+    genesis: Option<&GenesisDoc>,
+    stop: &Stop,
+) -> Result<(), RunError> {
+    let options = ServerOptions { origin: genesis.map(origin), ..ServerOptions::default() };
+    let server = Server::start(executor, address, options)?;
     let ended = events()?.block_on(async {
         let mut asked = Asked::new(stop.clone())?;
         let mut fatal = server.fatal();
@@ -169,6 +177,10 @@ pub fn listen<E: Executor>(executor: E, address: &ListenAddress, stop: &Stop) ->
     });
     server.stop().map_err(RunError::Fatal)?;
     ended
+}
+
+fn origin(genesis: &GenesisDoc) -> Origin {
+    Origin { chain_id: genesis.chain_id.clone(), initial_height: genesis.initial_height }
 }
 
 /// Finds CometBFT: `explicit` if given, else beside this executable, else in `tools`, else on the

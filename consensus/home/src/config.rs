@@ -290,7 +290,11 @@ fn mempool() -> Vec<Key> {
 
 fn state_sync() -> Vec<Key> {
     vec![
-        raw("enable", false, "Plume does not serve snapshots yet: a node joins by block sync."),
+        raw(
+            "enable",
+            false,
+            "A node without blocks starts from a snapshot of its peers instead of the first block, verified from the header\nthat trust_height and trust_hash name. CometBFT reads headers from two rpc_servers or more.",
+        ),
         text("rpc_servers", "", ""),
         raw("trust_height", 0, ""),
         text("trust_hash", "", ""),

@@ -45,7 +45,7 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
             let _gateway = doors::open(chain.reader(), Arc::new(CometBft::new(&laddr)), &app, args)?;
             let address: ListenAddress = args.address.parse().with_context(|| format!("--address {}", args.address))?;
             info!(%address, "listening for an ABCI client");
-            plume_cometbft::listen(chain, &address, &stop)?;
+            plume_cometbft::listen(chain, &address, Some(&home.comet().read_genesis()?), &stop)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use plume_block::abci as convert;
 use plume_engine::{CheckOutcome, QueryError, Reader};
 use plume_primitives::Height;
@@ -24,6 +24,15 @@ const WRITE_CHUNK: usize = 64 * 1024;
 
 /// Code of an unexpected panic, as the SDK numbers it (`undefined/111222`).
 const PANIC_CODE: u32 = 111_222;
+
+/// The longest chunk that CometBFT's p2p carries: 16 MB (`statesync.chunkMsgSize`) less what stands around it.
+const MAX_CHUNK: usize = 16_000_000 - OVERHEAD;
+
+/// The longest metadata: 4 MB (`statesync.snapshotMsgSize`) likewise.
+const MAX_METADATA: usize = 4_000_000 - OVERHEAD;
+
+/// Room for the other fields of a message of state sync (hash, numbers, tags).
+const OVERHEAD: usize = 256;
 
 /// What all connections share.
 pub(super) struct Shared<R> {
@@ -152,8 +161,6 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
     }
 
     async fn dispatch(&mut self, request: request::Value) -> Result<response::Value, Refusal> {
-        use abci::response_apply_snapshot_chunk::Result as Applied;
-        use abci::response_offer_snapshot::Result as Offered;
         use abci::response_verify_vote_extension::VerifyStatus;
         Ok(match request {
             request::Value::Echo(request) => response::Value::Echo(abci::ResponseEcho { message: request.message }),
@@ -181,19 +188,16 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
                 }
                 self.shared.seat.consensus(self.id, request).await?
             }
-            // Snapshots are not made and not taken yet: a node joins by block sync.
-            request::Value::ListSnapshots(_) => response::Value::ListSnapshots(abci::ResponseListSnapshots::default()),
-            request::Value::OfferSnapshot(_) => {
-                response::Value::OfferSnapshot(abci::ResponseOfferSnapshot { result: Offered::Reject.into() })
+            request::Value::ListSnapshots(_) => {
+                let snapshots = tokio::task::block_in_place(|| self.snapshots());
+                response::Value::ListSnapshots(abci::ResponseListSnapshots { snapshots })
             }
-            request::Value::LoadSnapshotChunk(_) => {
-                response::Value::LoadSnapshotChunk(abci::ResponseLoadSnapshotChunk::default())
+            request::Value::LoadSnapshotChunk(request) => {
+                let chunk = tokio::task::block_in_place(|| self.snapshot_chunk(&request));
+                response::Value::LoadSnapshotChunk(abci::ResponseLoadSnapshotChunk { chunk })
             }
-            request::Value::ApplySnapshotChunk(_) => {
-                response::Value::ApplySnapshotChunk(abci::ResponseApplySnapshotChunk {
-                    result: Applied::Abort.into(),
-                    ..abci::ResponseApplySnapshotChunk::default()
-                })
+            request::Value::OfferSnapshot(_) | request::Value::ApplySnapshotChunk(_) => {
+                self.shared.seat.restore(self.id, request).await?
             }
             // Vote extensions are off; the empty one is the only valid one.
             request::Value::ExtendVote(_) => response::Value::ExtendVote(abci::ResponseExtendVote::default()),
@@ -213,6 +217,42 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
             tracing::error!(log, "CheckTx panicked");
             CheckOutcome { code: PANIC_CODE, codespace: "undefined".to_owned(), log, ..CheckOutcome::default() }
         }))
+    }
+
+    /// The snapshots that CometBFT can carry, newest first.
+    fn snapshots(&self) -> Vec<abci::Snapshot> {
+        let found = unpanicked("ListSnapshots", || self.shared.reader.snapshots());
+        let carried = found.into_iter().filter(|info| {
+            let fits = info.metadata.len() <= MAX_METADATA;
+            if !fits {
+                tracing::error!(height = %info.height, bytes = info.metadata.len(), "snapshot not offered: its metadata is too long for CometBFT");
+            }
+            fits
+        });
+        carried
+            .map(|info| abci::Snapshot {
+                height: info.height.get(),
+                format: info.format,
+                chunks: info.chunks,
+                hash: info.hash,
+                metadata: info.metadata,
+            })
+            .collect()
+    }
+
+    /// A chunk from disk; empty, which CometBFT passes on as missing, when there is none that it can carry.
+    fn snapshot_chunk(&self, request: &abci::RequestLoadSnapshotChunk) -> Bytes {
+        let abci::RequestLoadSnapshotChunk { height, format, chunk: index } = *request;
+        let found =
+            unpanicked("LoadSnapshotChunk", || self.shared.reader.snapshot_chunk(Height(height), format, index));
+        match found {
+            Some(chunk) if chunk.len() <= MAX_CHUNK => chunk,
+            Some(chunk) => {
+                tracing::error!(height, index, bytes = chunk.len(), "a chunk is too long for CometBFT");
+                Bytes::new()
+            }
+            None => Bytes::new(),
+        }
     }
 
     fn query(&self, request: &abci::RequestQuery) -> abci::ResponseQuery {
@@ -237,6 +277,14 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
         });
         result.map_or_else(|error| convert::query_refusal(error, reader.info().height), convert::query_response)
     }
+}
+
+/// What a reader says; nothing when it panics, which must not stop CometBFT.
+fn unpanicked<T: Default>(what: &str, ask: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|payload| {
+        tracing::error!(panic = panic_text(&*payload), "{what} panicked");
+        T::default()
+    })
 }
 
 /// The SDK's answer to a query below height 0.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod listener;
+mod restore;
 mod seat;
 
 use std::io;
@@ -10,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use plume_engine::{Executor, Fatal};
+use plume_primitives::Height;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -25,17 +27,29 @@ const WORKERS: usize = 4;
 /// Longest wait for a query in progress when the server stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Limits of a [`Server`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a chain began, as its genesis document says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Chain id.
+    pub chain_id: String,
+    /// Height of the first block.
+    pub initial_height: Height,
+}
+
+/// Limits of a [`Server`], and what its protocol does not tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerOptions {
     /// Largest request in bytes, at most [`MAX_FRAME`]. `InitChain` carries the whole
     /// `app_state`, so the default is CometBFT's own limit.
     pub max_frame: usize,
+    /// What a snapshot of another node must agree with, since ABCI names neither with an offer. Without it none is taken
+    /// over.
+    pub origin: Option<Origin>,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { max_frame: MAX_FRAME }
+        Self { max_frame: MAX_FRAME, origin: None }
     }
 }
 
@@ -107,7 +121,7 @@ impl<E: Executor> Server<E> {
             let _inside = runtime.enter();
             Listener::bind(address)?
         };
-        let (seat, thread) = Seat::spawn(executor, fatal_sender).map_err(ServerError::Threads)?;
+        let (seat, thread) = Seat::spawn(executor, options.origin, fatal_sender).map_err(ServerError::Threads)?;
         let shared = Arc::new(Shared { reader: reader.clone(), seat: seat.clone(), max_frame: options.max_frame });
         runtime.spawn(listener.accept_all(shared));
         tracing::info!(%address, "abci server listens");

@@ -11,7 +11,8 @@ use tendermint_proto::v0_38::abci::response_process_proposal::ProposalStatus;
 use tendermint_proto::v0_38::abci::{self, request, response};
 use tokio::sync::{oneshot, watch};
 
-use super::panic_text;
+use super::restore::Restore;
+use super::{Origin, panic_text};
 
 /// Number of a connection, in order of arrival.
 pub(super) type ConnectionId = u64;
@@ -34,6 +35,8 @@ type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 enum Job {
     /// A request of the consensus connection.
     Consensus { connection: ConnectionId, request: Box<request::Value>, reply: Reply<response::Value> },
+    /// A request of the snapshot connection that changes the state.
+    Restore { connection: ConnectionId, request: Box<request::Value>, reply: Reply<response::Value> },
     /// The answer to this connection's last accepted proposal is on the wire.
     Answered { connection: ConnectionId },
     /// What is committed once everything before it is done.
@@ -57,6 +60,17 @@ impl SeatHandle {
     ) -> Result<response::Value, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Consensus { connection, request: Box::new(request), reply })?;
+        answer.await.unwrap_or(Err(Refusal::Stopping))
+    }
+
+    /// Performs one request of state sync after everything earlier.
+    pub(super) async fn restore(
+        &self,
+        connection: ConnectionId,
+        request: request::Value,
+    ) -> Result<response::Value, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Restore { connection, request: Box::new(request), reply })?;
         answer.await.unwrap_or(Err(Refusal::Stopping))
     }
 
@@ -91,17 +105,22 @@ pub(super) struct Seat<E: Executor> {
     session: Option<ConnectionId>,
     /// Accepted last, and not yet executed ahead.
     accepted: Option<Proposal>,
+    /// The chain's beginning, as its genesis document says.
+    origin: Option<Origin>,
+    /// Where state sync stands.
+    pub(super) restore: Restore,
     fatal: watch::Sender<Option<Fatal>>,
 }
 
 impl<E: Executor> Seat<E> {
     pub(super) fn spawn(
         executor: E,
+        origin: Option<Origin>,
         fatal: watch::Sender<Option<Fatal>>,
     ) -> std::io::Result<(SeatHandle, JoinHandle<E>)> {
         let (jobs, inbox) = mpsc::channel();
         let reader = executor.reader();
-        let seat = Self { executor, reader, session: None, accepted: None, fatal };
+        let seat = Self { executor, reader, session: None, accepted: None, origin, restore: Restore::default(), fatal };
         let thread = std::thread::Builder::new().name("executor".to_owned()).spawn(move || seat.work(&inbox))?;
         Ok((SeatHandle { jobs }, thread))
     }
@@ -114,6 +133,9 @@ impl<E: Executor> Seat<E> {
                     // The connection may have died while the request ran; the work stands.
                     let _ = reply.send(answer);
                 }
+                Job::Restore { connection, request, reply } => {
+                    let _ = reply.send(self.restore(connection, *request));
+                }
                 Job::Answered { connection } => self.run_ahead(connection),
                 Job::Info { reply } => {
                     let _ = reply.send(self.healthy().map(|()| self.reader.info()));
@@ -124,7 +146,15 @@ impl<E: Executor> Seat<E> {
         self.executor
     }
 
-    fn healthy(&self) -> Result<(), Refusal> {
+    pub(super) fn reader(&self) -> &E::Reader {
+        &self.reader
+    }
+
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    pub(super) fn healthy(&self) -> Result<(), Refusal> {
         self.fatal.borrow().clone().map_or(Ok(()), |fatal| Err(fatal.into()))
     }
 
@@ -209,7 +239,11 @@ impl<E: Executor> Seat<E> {
     }
 
     /// Runs the executor once. A fatal condition, or a panic, is the last thing it ever does.
-    fn guarded<T>(&mut self, what: &str, act: impl FnOnce(&mut E) -> Result<T, Fatal>) -> Result<T, Refusal> {
+    pub(super) fn guarded<T>(
+        &mut self,
+        what: &str,
+        act: impl FnOnce(&mut E) -> Result<T, Fatal>,
+    ) -> Result<T, Refusal> {
         self.healthy()?;
         let executor = &mut self.executor;
         let result = catch_unwind(AssertUnwindSafe(|| act(executor)))

@@ -4,4 +4,5 @@ mod abci;
 mod chain;
 mod home;
 mod malformed;
+mod snapshots;
 mod toy;

@@ -10,7 +10,11 @@ use tendermint_proto::v0_38::abci::{self, response};
 use crate::toy::{self, Toy};
 
 fn small() -> Server<Toy> {
-    toy::serve(&ListenAddress::Tcp(([127, 0, 0, 1], 0).into()), ServerOptions { max_frame: 1000 }).0
+    toy::serve(
+        &ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
+        ServerOptions { max_frame: 1000, ..ServerOptions::default() },
+    )
+    .0
 }
 
 fn connect(server: &Server<Toy>) -> Client {

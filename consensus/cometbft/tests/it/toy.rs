@@ -8,9 +8,9 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use plume_cometbft::{ListenAddress, Server, ServerOptions};
 use plume_engine::{
-    Block, BlockId, BlockOutcome, CheckKind, CheckOutcome, Committed, Event, Executor, Fatal, Genesis, Info,
-    InitOutcome, Proposal, QueryAnswer, QueryError, Reader, SimulationOutcome, TxResult, ValidatorKey, ValidatorUpdate,
-    Verdict,
+    Block, BlockId, BlockOutcome, CheckKind, CheckOutcome, ChunkVerdict, Committed, Event, Executor, Fatal, Genesis,
+    Info, InitOutcome, Offer, Proposal, QueryAnswer, QueryError, Reader, SimulationOutcome, SnapshotInfo, TrustedState,
+    TxResult, ValidatorKey, ValidatorUpdate, Verdict,
 };
 use plume_primitives::{Gas, Height};
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,8 @@ pub struct Shared {
     /// Calls of the executor, in order.
     pub calls: Mutex<Vec<String>>,
     pub gate: Gate,
+    /// What is served to nodes that join, with the chunks.
+    pub snapshots: Mutex<Vec<(SnapshotInfo, Vec<Bytes>)>>,
     file: Option<PathBuf>,
 }
 
@@ -83,6 +85,31 @@ pub struct Toy {
     genesis: Option<State>,
     ahead: Option<(BlockId, State, BlockOutcome)>,
     finalized: Option<State>,
+    taking: Option<Taking>,
+}
+
+/// A snapshot that is being taken over: the hashes of its chunks, and those that came.
+struct Taking {
+    height: u64,
+    hashes: Vec<String>,
+    chunks: BTreeMap<u32, Bytes>,
+    app_hash: Bytes,
+}
+
+/// The snapshot of a state: one chunk for each pair, named by their hashes in the metadata.
+pub fn snapshot(state: &State) -> (SnapshotInfo, Vec<Bytes>) {
+    let chunks: Vec<Bytes> =
+        state.pairs.iter().map(|pair| Bytes::from(serde_json::to_vec(&pair).expect("strings"))).collect();
+    let hashes: Vec<String> = chunks.iter().map(|chunk| hex::encode(Sha256::digest(chunk))).collect();
+    let metadata = Bytes::from(serde_json::to_vec(&hashes).expect("strings"));
+    let info = SnapshotInfo {
+        height: Height(state.height),
+        format: 1,
+        chunks: u32::try_from(chunks.len()).expect("few"),
+        hash: Bytes::copy_from_slice(&Sha256::digest(&metadata)),
+        metadata,
+    };
+    (info, chunks)
 }
 
 impl Toy {
@@ -232,6 +259,54 @@ impl Executor for Toy {
         self.ahead = None;
     }
 
+    fn offer_snapshot(&mut self, snapshot: &SnapshotInfo, trusted: &TrustedState) -> Result<Offer, Fatal> {
+        self.shared.note(format!(
+            "offer {} of {} from {}, app hash {} B",
+            snapshot.height,
+            trusted.chain_id,
+            trusted.initial_height,
+            trusted.app_hash.len()
+        ));
+        if snapshot.format != 1 {
+            return Ok(Offer::RejectFormat("only 1 is known".to_owned()));
+        }
+        if trusted.app_hash.len() != 32 || snapshot.height == Height::ZERO {
+            return Ok(Offer::Reject("nothing to verify it against".to_owned()));
+        }
+        let Ok(hashes) = serde_json::from_slice(&snapshot.metadata) else {
+            return Ok(Offer::Abort("tripped in offer".to_owned()));
+        };
+        let chunks = BTreeMap::new();
+        self.taking =
+            Some(Taking { height: snapshot.height.get(), hashes, chunks, app_hash: trusted.app_hash.clone() });
+        Ok(Offer::Accept)
+    }
+
+    fn apply_chunk(&mut self, index: u32, chunk: Bytes) -> Result<ChunkVerdict, Fatal> {
+        self.shared.note(format!("apply {index}"));
+        let Some(taking) = &mut self.taking else { return Ok(ChunkVerdict::RejectSnapshot("not accepted".to_owned())) };
+        if &chunk[..] == b"fatal" {
+            return Err(Fatal::new("disk is gone"));
+        }
+        let expected = usize::try_from(index).ok().and_then(|index| taking.hashes.get(index));
+        if expected != Some(&hex::encode(Sha256::digest(&chunk))) {
+            return Ok(ChunkVerdict::Refused("another hash".to_owned()));
+        }
+        taking.chunks.insert(index, chunk);
+        if taking.chunks.len() < taking.hashes.len() {
+            return Ok(ChunkVerdict::Applied);
+        }
+        let pairs = taking.chunks.values().map(|chunk| serde_json::from_slice::<(String, String)>(chunk));
+        let state = State { height: taking.height, pairs: pairs.collect::<Result<_, _>>().expect("hashed") };
+        let whole = state.hash() == taking.app_hash;
+        self.taking = None;
+        if !whole {
+            return Ok(ChunkVerdict::RejectSnapshot("another state".to_owned()));
+        }
+        *self.shared.committed.lock() = state;
+        Ok(ChunkVerdict::Complete)
+    }
+
     fn drain(&mut self) -> Result<(), Fatal> {
         self.shared.note("drain");
         Ok(())
@@ -300,6 +375,17 @@ impl Reader for ToyReader {
 
     fn simulate(&self, _: &Bytes) -> Result<SimulationOutcome, QueryError> {
         Ok(SimulationOutcome::default())
+    }
+
+    fn snapshots(&self) -> Vec<SnapshotInfo> {
+        self.shared.snapshots.lock().iter().map(|(info, _)| info.clone()).collect()
+    }
+
+    fn snapshot_chunk(&self, height: Height, format: u32, index: u32) -> Option<Bytes> {
+        assert_ne!(format, 99, "tripped in chunk");
+        let served = self.shared.snapshots.lock();
+        let (_, chunks) = served.iter().find(|(info, _)| (info.height, info.format) == (height, format))?;
+        chunks.get(usize::try_from(index).ok()?).cloned()
     }
 }
 
