@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use plume_primitives::Bech32Prefix;
 use serde::Deserialize;
+use toml::Table;
+
+use crate::cli::ConfigFile;
+use crate::config_file::{apply_environment, remove_without_effect};
 
 /// Directory in the user's home when `--home` is not given.
 const DEFAULT_DIR: &str = ".plume";
@@ -46,6 +50,11 @@ impl Home {
         self.0.join("config/client.toml")
     }
 
+    /// One of the files in `config`.
+    pub fn config_file(&self, file: ConfigFile) -> PathBuf {
+        self.0.join("config").join(file.file_name())
+    }
+
     /// The part of the home that CometBFT shares.
     pub fn comet(&self) -> plume_home::home::Home {
         plume_home::home::Home::new(&self.0)
@@ -61,14 +70,18 @@ impl Home {
         self.0.join("data/snapshots")
     }
 
-    /// Reads `app.toml`; defaults when there is none.
+    /// Reads `app.toml`, defaults when there is none, and what the environment says instead.
     pub fn app_config(&self) -> Result<AppConfig> {
-        read_toml(&self.app_toml())
+        let path = self.app_toml();
+        let table = read_toml(&path, ConfigFile::App)?;
+        AppConfig::from_table(table).with_context(|| format!("{} is malformed", path.display()))
     }
 
-    /// Reads `client.toml`; defaults when there is none.
+    /// Reads `client.toml`, defaults when there is none, and what the environment says instead.
     pub fn client_config(&self) -> Result<ClientConfig> {
-        read_toml(&self.client_toml())
+        let path = self.client_toml();
+        let table = read_toml(&path, ConfigFile::Client)?;
+        ClientConfig::from_table(table).with_context(|| format!("{} is malformed", path.display()))
     }
 
     /// Prefix of account addresses, from `client.toml`.
@@ -90,12 +103,14 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn read_toml<T: Default + for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    match fs::read_to_string(path) {
-        Ok(text) => toml::from_str(&text).with_context(|| format!("{} is malformed", path.display())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(T::default()),
-        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
-    }
+fn read_toml(path: &Path, file: ConfigFile) -> Result<Table> {
+    let mut table: Table = match fs::read_to_string(path) {
+        Ok(text) => text.parse().with_context(|| format!("{} is malformed", path.display()))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Table::new(),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
+    };
+    apply_environment(&mut table, &file.default_table(), |name| std::env::var(name).ok())?;
+    Ok(table)
 }
 
 /// `app.toml`. Unknown keys are refused, so that a misspelt one does not go unnoticed.
@@ -167,7 +182,14 @@ impl Default for AppConfig {
 }
 
 impl AppConfig {
-    fn to_toml(&self) -> String {
+    /// Reads settings; those of the SDK that have no effect here are accepted.
+    pub fn from_table(mut table: Table) -> Result<Self> {
+        remove_without_effect(&mut table);
+        Ok(toml::Value::Table(table).try_into()?)
+    }
+
+    /// The file, with comments.
+    pub fn to_toml(&self) -> String {
         format!(
             "# Least gas prices that this node accepts into its mempool, for example \"0.001uplume\".\n\
              # Each node decides for itself; a block may hold transactions that pay less.\n\
@@ -181,6 +203,11 @@ impl AppConfig {
              pruning-keep-recent = {}\n\n\
              # Blocks that CometBFT must keep; 0 keeps all.\n\
              min-retain-blocks = {}\n\n\
+             # Settings of the Cosmos SDK that its tools look for; they have no effect here.\n\
+             pruning-interval = \"0\"\n\
+             halt-height = 0\n\
+             halt-time = 0\n\
+             index-events = []\n\n\
              # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\
              # at shutdown.\n\
              checkpoint-minutes = {}\n\n\
@@ -236,7 +263,13 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    fn to_toml(&self) -> String {
+    /// Reads settings.
+    pub fn from_table(table: Table) -> Result<Self> {
+        Ok(toml::Value::Table(table).try_into()?)
+    }
+
+    /// The file, with comments.
+    pub fn to_toml(&self) -> String {
         format!(
             "# Chain id that transactions are signed for.\nchain-id = {:?}\n\
              # Where keys are kept: \"file\" (encrypted) or \"test\" (not encrypted).\nkeyring-backend = {:?}\n\
