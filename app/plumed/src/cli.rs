@@ -14,8 +14,8 @@ pub use genesis::{AddAccountArgs, GenesisCommand, ValidateArgs};
 pub use keys::{BechPrefix, KeyringArgs, KeysAddArgs, KeysCommand};
 pub use query::{BlockKey, OrderBy, PageArgs, QueryArgs, QueryCommand, SearchArgs, TxKey};
 pub use tools::{
-    CodecCommand, CometCommand, CompletionArgs, ConfigCommand, ConfigFile, DebugCommand, InitFilesArgs, ManArgs,
-    RegistryArgs, RegistryFile, TestnetCommand,
+    CodecCommand, CometCommand, CompletionArgs, ConfigCommand, ConfigFile, DebugArgs, DebugCommand, InitFilesArgs,
+    ManArgs, RegistryArgs, RegistryFile, TestnetCommand,
 };
 pub use tx::{MultisignArgs, SignModeArg, TxArgs, TxCommand, TxFileArgs};
 
@@ -74,7 +74,6 @@ pub enum OutputFormat {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value in the life of the process")]
 pub enum Command {
     /// Write the configuration, keys and genesis of a new node.
     Init(InitArgs),
@@ -116,8 +115,7 @@ pub enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Convert addresses, keys and bytes.
-    #[command(subcommand)]
-    Debug(DebugCommand),
+    Debug(DebugArgs),
     /// Print what wallets, explorers and the chain registry need to know of the chain.
     Registry(RegistryArgs),
     /// Write the script that completes commands in a shell.
@@ -208,13 +206,13 @@ pub struct StartArgs {
     #[arg(long)]
     pub pruning_keep_recent: Option<u64>,
     /// RPC listen address; overrides config.toml.
-    #[arg(long = "rpc.laddr")]
+    #[arg(long = "rpc.laddr", env = "PLUMED_RPC_LADDR")]
     pub rpc_laddr: Option<String>,
     /// P2P listen address; overrides config.toml.
-    #[arg(long = "p2p.laddr")]
+    #[arg(long = "p2p.laddr", env = "PLUMED_P2P_LADDR")]
     pub p2p_laddr: Option<String>,
     /// Persistent peers, `id@host:port,..`; overrides config.toml.
-    #[arg(long = "p2p.persistent_peers")]
+    #[arg(long = "p2p.persistent_peers", env = "PLUMED_P2P_PERSISTENT_PEERS")]
     pub p2p_persistent_peers: Option<String>,
     /// Stop when standard input ends, so that a node never outlives the process that started it.
     #[arg(long)]

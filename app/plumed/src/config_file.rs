@@ -21,12 +21,10 @@ const WITHOUT_EFFECT: &[&str] = &[
     "index-events",
     "inter-block-cache",
     "pruning-interval",
-    "query-gas-limit",
     "mempool.*",
     "rosetta.*",
     "store.*",
     "streaming.*",
-    "telemetry.*",
 ];
 
 impl ConfigFile {
@@ -92,7 +90,7 @@ pub fn remove_without_effect(table: &mut Table) -> Vec<String> {
 /// A value of another type than the setting has.
 pub fn apply_environment(table: &mut Table, defaults: &Table, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
     for (path, default) in leaves(defaults) {
-        let name = variable_name(&path);
+        let name = variable_name(PREFIX, &path);
         let Some(text) = variable(&name) else { continue };
         let value = read_as(&default, &text).with_context(|| format!("{name}={text} (for {})", path.join(".")))?;
         insert(table, &path, value);
@@ -100,18 +98,25 @@ pub fn apply_environment(table: &mut Table, defaults: &Table, variable: impl Fn(
     Ok(())
 }
 
-/// Settings of `config.toml` that the environment has, as arguments of the engine: `--p2p.laddr=..`.
+/// Settings of `config.toml` that the environment has, as arguments of the Raft engine: `--p2p.laddr=..`.
 pub fn engine_arguments() -> Vec<String> {
-    let settings = leaves(&ConfigFile::Config.default_table());
-    let flag = |(path, _): (Vec<String>, Value)| {
-        let text = std::env::var(variable_name(&path)).ok()?;
-        Some(format!("--{}={text}", path.join(".")))
-    };
-    settings.into_iter().filter_map(flag).collect()
+    engine_environment().map(|(path, text)| format!("--{}={text}", path.join("."))).collect()
 }
 
-fn variable_name(path: &[String]) -> String {
-    format!("{PREFIX}_{}", path.join("_").replace(['-', '.'], "_").to_uppercase())
+/// The same settings for CometBFT, which reads them from `CMT_P2P_LADDR` and the like.
+pub fn cometbft_environment() -> Vec<(String, String)> {
+    engine_environment().map(|(path, text)| (variable_name("CMT", &path), text)).collect()
+}
+
+fn engine_environment() -> impl Iterator<Item = (Vec<String>, String)> {
+    let settings = leaves(&ConfigFile::Config.default_table()).into_iter();
+    // What the program itself takes from these variables is no level and form of CometBFT's.
+    let settings = settings.filter(|(path, _)| path != &["log_level"] && path != &["log_format"]);
+    settings.filter_map(|(path, _)| Some((path.clone(), std::env::var(variable_name(PREFIX, &path)).ok()?)))
+}
+
+fn variable_name(prefix: &str, path: &[String]) -> String {
+    format!("{prefix}_{}", path.join("_").replace(['-', '.'], "_").to_uppercase())
 }
 
 /// All settings with their values, by path.
@@ -190,9 +195,9 @@ mod tests {
 
     #[test]
     fn settings_of_the_sdk_without_effect_are_accepted() {
-        let text = "halt-height = 5\npruning = \"nothing\"\n[telemetry]\nenabled = true\n[mempool]\nmax-txs = 1\n";
+        let text = "halt-height = 5\npruning = \"nothing\"\n[streaming.abci]\nkeys = []\n[mempool]\nmax-txs = 1\n";
         ConfigFile::App.validate(text).unwrap();
-        let misspelt = ConfigFile::App.validate("[telemetri]\nenabled = true\n").unwrap_err();
-        assert!(format!("{misspelt:#}").contains("telemetri"), "{misspelt:#}");
+        let misspelt = ConfigFile::App.validate("[mempol]\nmax-txs = 1\n").unwrap_err();
+        assert!(format!("{misspelt:#}").contains("mempol"), "{misspelt:#}");
     }
 }

@@ -15,9 +15,12 @@ pub struct Custom {
     pub augment: fn(Command) -> Command,
     /// An example's arguments.
     pub example: &'static str,
-    /// Who signs as the user wrote it, and the request's JSON.
-    pub build: fn(&ArgMatches, AddressOf<'_>) -> Result<(String, Map<String, Value>)>,
+    /// Reads the arguments.
+    pub build: fn(&ArgMatches, AddressOf<'_>) -> Result<Request>,
 }
+
+/// Who signs, as the user wrote it, and the request's JSON.
+pub type Request = (String, Map<String, Value>);
 
 /// The form of the method at `path`, if it has one.
 pub fn find(path: &str) -> Option<&'static Custom> {
@@ -47,7 +50,7 @@ const CUSTOM: &[Custom] = &[Custom {
     build: multi_send,
 }];
 
-fn multi_send(matches: &ArgMatches, address_of: AddressOf<'_>) -> Result<(String, Map<String, Value>)> {
+fn multi_send(matches: &ArgMatches, address_of: AddressOf<'_>) -> Result<Request> {
     let giver = matches.get_one::<String>("giver").context("name who gives")?;
     let words: Vec<&String> = matches.get_many("to_and_amount").context("name recipients, then coins")?.collect();
     let (amount, recipients) = words.split_last().context("name recipients, then coins")?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::KeyringArgs;
+use super::{KeyringArgs, OutputFormat};
 
 /// Arguments of `genesis add-genesis-account`.
 #[derive(Debug, Args)]
@@ -29,6 +29,9 @@ pub struct AddAccountArgs {
 pub struct ValidateArgs {
     /// The document; the home's own by default.
     pub file: Option<PathBuf>,
+    /// Form of the result.
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
 }
 
 /// `genesis ...`

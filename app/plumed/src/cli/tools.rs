@@ -124,6 +124,17 @@ pub enum ConfigCommand {
 }
 
 /// `debug ...`
+#[derive(Debug, Args)]
+pub struct DebugArgs {
+    /// Form of the result.
+    #[arg(long, short, global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    /// What to convert.
+    #[command(subcommand)]
+    pub command: DebugCommand,
+}
+
+/// `debug ...`
 #[derive(Debug, Subcommand)]
 pub enum DebugCommand {
     /// Convert an address between hexadecimal digits and bech32.

@@ -83,7 +83,6 @@ pub enum SignModeArg {
 
 /// `tx ...`
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value in the life of the process")]
 pub enum TxCommand {
     /// A message of a module.
     #[command(flatten)]

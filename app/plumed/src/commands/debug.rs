@@ -10,48 +10,82 @@ use plume_primitives::{Address, bech32};
 use prost_reflect::{DynamicMessage, Value};
 use serde_json::json;
 
-use crate::cli::{CodecCommand, DebugCommand};
+use crate::cli::{CodecCommand, DebugArgs, DebugCommand, OutputFormat};
 use crate::home::Home;
 
+/// What is printed: names as the SDK writes them, and values.
+type Rows = Vec<(&'static str, String)>;
+
+/// The one name that the SDK writes without a colon.
+const PARSED: &str = "Parsed key as";
+
 /// Converts and prints.
-pub fn run(home: &Home, command: &DebugCommand) -> Result<()> {
+pub fn run(home: &Home, args: &DebugArgs) -> Result<()> {
     let prefix = home.prefix()?;
-    match command {
+    let rows: Rows = match &args.command {
         DebugCommand::Addr { address } => {
             let address = Address::new(&address_bytes(home, address)?)?;
             let numbers: Vec<String> = address.as_bytes().iter().map(u8::to_string).collect();
-            println!("Address: [{}]", numbers.join(" "));
-            println!("Address (hex): {}", hex::encode_upper(address.as_bytes()));
-            println!("Bech32 Acc: {}", prefix.account(&address));
-            println!("Bech32 Val: {}", prefix.validator_operator(&address));
-            println!("Bech32 Con: {}", prefix.consensus(&address));
+            vec![
+                ("Address", format!("[{}]", numbers.join(" "))),
+                ("Address (hex)", hex::encode_upper(address.as_bytes())),
+                ("Bech32 Acc", prefix.account(&address)),
+                ("Bech32 Val", prefix.validator_operator(&address)),
+                ("Bech32 Con", prefix.consensus(&address)),
+            ]
         }
         DebugCommand::Pubkey { pubkey } => {
             let json = serde_json::from_str(pubkey).context("the public key is not JSON")?;
             let key = public_key_from_json(&json).map_err(anyhow::Error::msg)?;
-            println!("Address: {}", hex::encode_upper(key.address().as_bytes()));
-            println!("PubKey Hex: {}", hex::encode(key_bytes(&key)));
+            vec![("Address", hex::encode_upper(key.address().as_bytes())), ("PubKey Hex", hex::encode(key_bytes(&key)))]
         }
         DebugCommand::PubkeyRaw { pubkey, kind } => pubkey_raw(home, pubkey, kind)?,
         DebugCommand::RawBytes { bytes } => {
             let numbers = bytes.trim_matches(['[', ']']).split_whitespace();
             let bytes = numbers.map(|number| number.parse::<u8>().with_context(|| format!("{number:?} is not a byte")));
-            println!("{}", hex::encode_upper(bytes.collect::<Result<Vec<_>>>()?));
+            list(&[hex::encode_upper(bytes.collect::<Result<Vec<_>>>()?)], args.output);
+            return Ok(());
         }
         DebugCommand::Prefixes => {
             let base = prefix.as_str();
-            println!("Bech32 Acc: {base}\nBech32 Val: {base}valoper\nBech32 Con: {base}valcons");
+            vec![
+                ("Bech32 Acc", base.to_owned()),
+                ("Bech32 Val", format!("{base}valoper")),
+                ("Bech32 Con", format!("{base}valcons")),
+            ]
         }
         DebugCommand::Codec(CodecCommand::ListInterfaces) => {
-            interfaces().iter().for_each(|(interface, _)| println!("{interface}"));
+            let names: Vec<String> = interfaces().into_iter().map(|(interface, _)| interface).collect();
+            list(&names, args.output);
+            return Ok(());
         }
         DebugCommand::Codec(CodecCommand::ListImplementations { interface }) => {
             let found = interfaces().into_iter().find(|(name, _)| name == interface);
             let (_, messages) = found.with_context(|| format!("no message implements {interface}"))?;
-            messages.iter().for_each(|message| println!("/{message}"));
+            let urls: Vec<String> = messages.iter().map(|message| format!("/{message}")).collect();
+            list(&urls, args.output);
+            return Ok(());
+        }
+    };
+    match args.output {
+        OutputFormat::Text => rows.iter().for_each(|(name, value)| match *name {
+            PARSED => println!("{name} {value}"),
+            _ => println!("{name}: {value}"),
+        }),
+        OutputFormat::Json => {
+            let name = |name: &str| name.to_lowercase().replace(['(', ')'], "").replace(' ', "_");
+            let fields = rows.iter().map(|(key, value)| (name(key), json!(value)));
+            println!("{}", serde_json::Value::Object(fields.collect()));
         }
     }
     Ok(())
+}
+
+fn list(lines: &[String], format: OutputFormat) {
+    match format {
+        OutputFormat::Text => lines.iter().for_each(|line| println!("{line}")),
+        OutputFormat::Json => println!("{}", json!(lines)),
+    }
 }
 
 fn address_bytes(home: &Home, text: &str) -> Result<Vec<u8>> {
@@ -74,7 +108,7 @@ fn key_bytes(key: &PublicKey) -> Vec<u8> {
     }
 }
 
-fn pubkey_raw(home: &Home, text: &str, kind: &str) -> Result<()> {
+fn pubkey_raw(home: &Home, text: &str, kind: &str) -> Result<Rows> {
     let prefix = home.prefix()?;
     let base = prefix.as_str();
     let bytes = hex::decode(text).ok().or_else(|| STANDARD.decode(text).ok());
@@ -90,19 +124,22 @@ fn pubkey_raw(home: &Home, text: &str, kind: &str) -> Result<()> {
         PublicKey::Ed25519(_) => ("ed25519", true),
         _ => ("secp256k1", false),
     };
-    if is_ed25519 {
-        println!("Hex: {}", hex::encode_upper(key.single_bytes()));
-    }
     let amino = key.to_amino();
-    println!("Parsed key as {name}");
-    println!("Address: {}", hex::encode_upper(key.address().as_bytes()));
-    println!("JSON (base64): {}", json!({"type": key.amino_name(), "value": STANDARD.encode(key.single_bytes())}));
-    println!("Bech32 Acc: {}", bech32::encode(&format!("{base}pub"), &amino));
-    println!("Bech32 Validator Operator: {}", bech32::encode(&format!("{base}valoperpub"), &amino));
+    let mut rows: Rows = Vec::new();
     if is_ed25519 {
-        println!("Bech32 Validator Consensus: {}", bech32::encode(&format!("{base}valconspub"), &amino));
+        rows.push(("Hex", hex::encode_upper(key.single_bytes())));
     }
-    Ok(())
+    rows.extend([
+        (PARSED, name.to_owned()),
+        ("Address", hex::encode_upper(key.address().as_bytes())),
+        ("JSON (base64)", json!({"type": key.amino_name(), "value": STANDARD.encode(key.single_bytes())}).to_string()),
+        ("Bech32 Acc", bech32::encode(&format!("{base}pub"), &amino)),
+        ("Bech32 Validator Operator", bech32::encode(&format!("{base}valoperpub"), &amino)),
+    ]);
+    if is_ed25519 {
+        rows.push(("Bech32 Validator Consensus", bech32::encode(&format!("{base}valconspub"), &amino)));
+    }
+    Ok(rows)
 }
 
 /// Interfaces with the messages that implement them, from the option `cosmos_proto.implements_interface`; messages of

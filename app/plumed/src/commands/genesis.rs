@@ -2,10 +2,11 @@ use anyhow::{Context, Result, bail, ensure};
 use plume_home::genesis::GenesisDoc;
 use plume_primitives::{Address, Coins};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::keys;
 use super::tx::text_of;
-use crate::cli::{AddAccountArgs, GenesisCommand};
+use crate::cli::{AddAccountArgs, GenesisCommand, OutputFormat};
 use crate::genesis_file::GenesisFile;
 use crate::home::Home;
 use crate::node;
@@ -47,11 +48,11 @@ pub fn run(home: &Home, command: GenesisCommand) -> Result<()> {
             if doc.validators.is_empty() && outcome.validators.is_empty() {
                 bail!("{} has no validators: run `plumed genesis add-validator`", path.display());
             }
-            println!(
-                "{} is a valid genesis document, app hash {}",
-                path.display(),
-                hex::encode_upper(&outcome.app_hash)
-            );
+            let hash = hex::encode_upper(&outcome.app_hash);
+            match args.output {
+                OutputFormat::Text => println!("{} is a valid genesis document, app hash {hash}", path.display()),
+                OutputFormat::Json => println!("{}", json!({"file": path, "valid": true, "app_hash": hash})),
+            }
             Ok(())
         }
     }

@@ -49,7 +49,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Light(command) => return light::run(&home, &command),
         Command::Comet(command) => comet::run(&home, &command)?,
         Command::Config(command) => config::run(&home, command)?,
-        Command::Debug(command) => debug::run(&home, &command)?,
+        Command::Debug(args) => debug::run(&home, &args)?,
         Command::Registry(args) => registry::run(&home, &args)?,
         Command::Completion(args) => man::completion(&args),
         Command::Man(args) => man::run(&args)?,

@@ -42,6 +42,9 @@ fn conversions_are_printed_as_the_sdk_prints_them() {
     assert_eq!(debug(&["pubkey-raw", "j8qdbR+AlH/V6aBTCSWXRvX3JUESF2bV+SEzndBhF0o="]).success(), ed);
     let legacy = debug(&["pubkey-raw", "cosmospub1zcjduepq3l9f6mglsz28l40f5pfsjfvhgm6lwf2pzgtkd40eyyeem5rpza9q47axrz"]);
     assert_eq!(legacy.success(), ed);
+    let prefixes = debug(&["prefixes", "-o", "json"]).json();
+    assert_eq!(prefixes["bech32_val"], "plumevaloper");
+    assert_eq!(debug(&["addr", hex, "--output", "json"]).json()["address_hex"], hex);
     assert!(debug(&["codec", "list-interfaces"]).success().lines().any(|line| line == "cosmos.auth.v1beta1.AccountI"));
     let messages = debug(&["codec", "list-implementations", "cosmos.base.v1beta1.Msg"]).success();
     assert!(messages.lines().any(|line| line == "/cosmos.bank.v1beta1.MsgSend"), "{messages}");
