@@ -29,6 +29,8 @@ impl Devnet {
             .arg(&out)
             .args(["--rpc-port", &rpc_port.to_string(), "--p2p-port", &p2p_port.to_string()])
             .args(cometbft().into_iter().flat_map(|path| [OsString::from("--cometbft"), path.into()]))
+            // Of `config.toml`, to see that the environment overrides it.
+            .env("PLUMED_MONIKER", "named-by-environment")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -110,19 +110,21 @@ fn a_transaction_is_found_by_everything_it_has(chain: &Chain<'_>) -> Value {
 fn blocks_are_found_and_searched(chain: &Chain<'_>, sent: &Value) {
     let height = sent["height"].as_str().unwrap();
     let block = chain.json(&["query", "block", height]);
-    assert_eq!(block["block"]["header"]["height"], height);
-    let hash = block["block_id"]["hash"].as_str().unwrap();
-    assert_eq!(chain.json(&["query", "block", hash])["block"], block["block"]);
-    assert_eq!(chain.json(&["query", "block", "--type", "hash", hash])["block"], block["block"]);
+    assert_eq!(keys(&block), ["header", "data", "evidence", "last_commit"]);
+    assert_eq!(block["header"]["height"], height);
+    let by_height = chain.json(&["query", "blocks", "--query", &format!("block.height = {height}")]);
+    assert_eq!((&by_height["count"], &by_height["blocks"]), (&json!("1"), &json!([block])));
+    let next = height.parse::<u64>().unwrap() + 1;
+    chain.net.wait("the next block", |net| net.height().is_some_and(|latest| latest >= next));
+    let hash = hex_of(&chain.json(&["query", "block", &next.to_string()])["last_commit"]["block_id"]["hash"]);
+    assert_eq!(chain.json(&["query", "block", &hash]), block);
+    assert_eq!(chain.json(&["query", "block", "--type", "hash", &hash]), block);
     let missing = chain.net.run(&["query", "block", &"00".repeat(32)]).failure();
     assert!(missing.contains("has no block"), "{missing}");
-    let latest: u64 = chain.json(&["query", "block"])["block"]["header"]["height"].as_str().unwrap().parse().unwrap();
+    let latest: u64 = chain.json(&["query", "block"])["header"]["height"].as_str().unwrap().parse().unwrap();
     assert!(latest >= height.parse().unwrap());
     let results = chain.json(&["query", "block-results", height]);
     assert_eq!(results["txs_results"][0]["gas_used"], sent["gas_used"]);
-    let found = chain.json(&["query", "blocks", "--query", &format!("block.height = {height}")]);
-    assert_eq!((&found["count"], &found["blocks"][0]["header"]["height"]), (&json!("1"), &json!(height)));
-
     let set = chain.json(&["query", "comet-validator-set"]);
     let own = chain.net.run(&["comet", "show-address"]).success();
     assert_eq!((&set["validators"][0]["address"], &set["pagination"]["total"]), (&json!(own), &json!("1")));
@@ -130,6 +132,12 @@ fn blocks_are_found_and_searched(chain: &Chain<'_>, sent: &Value) {
     assert_eq!(set["validators"][0]["pub_key"], key);
     let status = chain.json(&["status"]);
     assert_eq!(status["sync_info"]["catching_up"], false);
+    assert_eq!(status["node_info"]["moniker"], "named-by-environment");
+}
+
+fn hex_of(base64: &Value) -> String {
+    use base64::Engine as _;
+    hex::encode(base64::engine::general_purpose::STANDARD.decode(base64.as_str().unwrap()).unwrap())
 }
 
 fn lists_come_in_pages(chain: &Chain<'_>) {
