@@ -205,6 +205,12 @@ pub struct StartArgs {
     /// Heights to keep with `--pruning custom`.
     #[arg(long)]
     pub pruning_keep_recent: Option<u64>,
+    /// Stop before the block of this height; overrides app.toml.
+    #[arg(long)]
+    pub halt_height: Option<u64>,
+    /// Stop before the first block from this Unix time in seconds on; overrides app.toml.
+    #[arg(long)]
+    pub halt_time: Option<u64>,
     /// RPC listen address; overrides config.toml.
     #[arg(long = "rpc.laddr", env = "PLUMED_RPC_LADDR")]
     pub rpc_laddr: Option<String>,

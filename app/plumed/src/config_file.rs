@@ -14,8 +14,6 @@ const PREFIX: &str = "PLUMED";
 /// is not refused for them; `*` stands for all keys of a section.
 const WITHOUT_EFFECT: &[&str] = &[
     "app-db-backend",
-    "halt-height",
-    "halt-time",
     "iavl-cache-size",
     "iavl-disable-fastnode",
     "index-events",
@@ -195,7 +193,7 @@ mod tests {
 
     #[test]
     fn settings_of_the_sdk_without_effect_are_accepted() {
-        let text = "halt-height = 5\npruning = \"nothing\"\n[streaming.abci]\nkeys = []\n[mempool]\nmax-txs = 1\n";
+        let text = "iavl-cache-size = 5\npruning = \"nothing\"\n[streaming.abci]\nkeys = []\n[mempool]\nmax-txs = 1\n";
         ConfigFile::App.validate(text).unwrap();
         let misspelt = ConfigFile::App.validate("[mempol]\nmax-txs = 1\n").unwrap_err();
         assert!(format!("{misspelt:#}").contains("mempol"), "{misspelt:#}");

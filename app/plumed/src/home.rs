@@ -123,6 +123,10 @@ pub struct AppConfig {
     pub pruning: String,
     /// Heights to keep with `custom`.
     pub pruning_keep_recent: u64,
+    /// First block that the node does not execute; 0 for none.
+    pub halt_height: u64,
+    /// Unix time in seconds from which on the node executes no block; 0 for none.
+    pub halt_time: u64,
     /// Blocks that CometBFT keeps; 0 keeps all that the state does not need pruned.
     pub min_retain_blocks: u64,
     /// Minutes between two checkpoints of the state's trees; 0 for none but at shutdown.
@@ -173,6 +177,8 @@ impl Default for AppConfig {
             minimum_gas_prices: String::new(),
             pruning: "default".to_owned(),
             pruning_keep_recent: 0,
+            halt_height: 0,
+            halt_time: 0,
             min_retain_blocks: 0,
             checkpoint_minutes: 10,
             raft: RaftConfig::default(),
@@ -201,13 +207,15 @@ impl AppConfig {
              #   custom      the last pruning-keep-recent heights\n\
              pruning = {:?}\n\
              pruning-keep-recent = {}\n\n\
-             # Blocks that CometBFT must keep; 0 keeps all.\n\
-             min-retain-blocks = {}\n\n\
              # Settings of the Cosmos SDK that its tools look for; they have no effect here.\n\
              pruning-interval = \"0\"\n\
-             halt-height = 0\n\
-             halt-time = 0\n\
              index-events = []\n\n\
+             # Height, or Unix time in seconds, of the first block that this node does not execute: it stops before it, for\n\
+             # example for an upgrade. 0: none.\n\
+             halt-height = {}\n\
+             halt-time = {}\n\n\
+             # Blocks that CometBFT must keep; 0 keeps all.\n\
+             min-retain-blocks = {}\n\n\
              # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\
              # at shutdown.\n\
              checkpoint-minutes = {}\n\n\
@@ -220,6 +228,8 @@ impl AppConfig {
             self.minimum_gas_prices,
             self.pruning,
             self.pruning_keep_recent,
+            self.halt_height,
+            self.halt_time,
             self.min_retain_blocks,
             self.checkpoint_minutes,
             self.raft.heartbeat_ms,
@@ -294,6 +304,8 @@ mod tests {
             minimum_gas_prices: "0.1uplume".to_owned(),
             pruning: "custom".to_owned(),
             pruning_keep_recent: 5,
+            halt_height: 8,
+            halt_time: 9,
             min_retain_blocks: 7,
             checkpoint_minutes: 3,
             raft: RaftConfig { heartbeat_ms: 1, election_min_ms: 2, election_max_ms: 3 },

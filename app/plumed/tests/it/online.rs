@@ -283,4 +283,13 @@ fn the_hashes_of_all_stores_are_shown(devnet: Devnet) {
     assert!(stores.iter().all(|store| store["commit_id"]["hash"].as_str().unwrap().len() == 64));
     let future = crate::run::plumed(&home, &["module-hash-by-height", "999999"]).failure();
     assert!(future.contains("999999") || future.contains("height"), "{future}");
+
+    // It stops before that block, and goes on from there under another setting.
+    let last: u64 = info["version"].as_str().unwrap().parse().unwrap();
+    for halt in [last + 2, last + 3] {
+        let halted = crate::run::plumed(&home, &["start", "--halt-height", &halt.to_string()]).failure();
+        assert!(halted.contains(&format!("halt per configuration height {halt} time 0")), "{halted}");
+        let info = crate::run::plumed(&home, &["module-hash-by-height", "--output", "json"]).json();
+        assert!(info["version"].as_str().unwrap().parse::<u64>().unwrap() < halt, "{info}");
+    }
 }
