@@ -9,7 +9,7 @@ use super::arguments::AddressOf;
 
 /// A command of the SDK's own form.
 pub struct Custom {
-    /// The method, as in [`super::Method::path`].
+    /// The method, as in [`Method::path`](super::catalog::Method::path).
     pub path: &'static str,
     /// Adds the arguments.
     pub augment: fn(Command) -> Command,
