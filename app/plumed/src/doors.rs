@@ -260,7 +260,8 @@ fn node(app: &AppConfig, args: &StartArgs) -> Result<NodeSettings> {
         pruning_keep_recent: args.pruning_keep_recent.unwrap_or(app.pruning_keep_recent).to_string(),
         // Every block prunes what has become too old.
         pruning_interval: "0".to_owned(),
-        halt_height: 0,
+        halt_height: args.halt_height.unwrap_or(app.halt_height),
+        commands: plume_codec::decode_json(&serde_json::from_str(plume_proto::AUTOCLI)?)?,
         sign_modes: modes.iter().map(|mode| (mode.as_str_name().to_owned(), *mode as i32)).collect(),
         ..NodeSettings::default()
     })
