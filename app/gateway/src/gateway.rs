@@ -57,6 +57,7 @@ pub enum GatewayError {
 pub struct Gateway {
     grpc: Option<SocketAddr>,
     rest: Option<SocketAddr>,
+    metrics: Metrics,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -84,12 +85,12 @@ impl Gateway {
             .enable_all()
             .build()?;
         let metrics = Metrics::new(settings.telemetry.clone());
-        let open = runtime.block_on(open(methods, engine, descriptors, settings, metrics))?;
+        let open = runtime.block_on(open(methods, engine, descriptors, settings, metrics.clone()))?;
         let (stop, stopped) = watch::channel(false);
         let (grpc, rest) = (open.grpc.as_ref().map(GrpcServer::addr), open.rest.as_ref().map(ApiServer::addr));
         let thread = std::thread::Builder::new().name("gateway".to_owned());
         let thread = thread.spawn(move || run(runtime, open, stopped))?;
-        Ok(Self { grpc, rest, stop, thread: Some(thread) })
+        Ok(Self { grpc, rest, metrics, stop, thread: Some(thread) })
     }
 
     /// Where gRPC is served.
@@ -100,6 +101,11 @@ impl Gateway {
     /// Where REST is served, and gRPC-web.
     pub fn rest(&self) -> Option<SocketAddr> {
         self.rest
+    }
+
+    /// The figures of all doors, to which other parts of the node may add theirs.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Closes the doors; answers that are being written may finish (three seconds at most).

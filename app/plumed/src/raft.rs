@@ -74,7 +74,7 @@ async fn serve(
         }
         false => None,
     };
-    let node = Node::start_with_metrics(chain, options, metrics).await?;
+    let node = Node::start_with_metrics(chain, options, metrics.clone()).await?;
     let view = node.rpc_view(&moniker, &settings.rpc.laddr, settings.tx_index.indexer == "kv", validator, clock);
     let view: Arc<dyn NodeView> = Arc::new(view);
     let engine = Arc::new(node.engine().with_node(view.clone()));
@@ -82,6 +82,8 @@ async fn serve(
     // On a thread that may block: it waits until the doors listen.
     let opened = tokio::task::spawn_blocking(move || doors::open(reader, engine, &app, &args));
     let gateway = opened.await.context("the doors for clients do not open")??;
+    // The SDK's /metrics shows the engine's metrics too.
+    gateway.metrics().add_source(move || metrics.render());
     let environment = Environment {
         reader: node.reader.clone(),
         store: node.store.clone(),

@@ -107,7 +107,7 @@ impl Grpc {
             Err(status) => Err(status),
         };
         let code = outcome.as_ref().err().map_or(Code::Ok, |status| status.code);
-        let known = seen.known.then_some(path.as_str()).unwrap_or_default();
+        let known = if seen.known { path.as_str() } else { "" };
         let took = began.elapsed();
         self.metrics.answered(door, known, code, took);
         let access = Access {

@@ -52,7 +52,6 @@ pub fn document(routes: &RouteTable, title: &str) -> Json {
 struct Paths {
     paths: Map<String, Json>,
     shapes: Vec<(Json, String, Vec<String>)>,
-    operations: BTreeMap<String, usize>,
 }
 
 impl Paths {
@@ -69,15 +68,7 @@ impl Paths {
         (path, names)
     }
 
-    fn add(&mut self, path: &str, verb: String, mut operation: Json) {
-        // Each binding of a method has an identity of its own.
-        if let Some(id) = operation["operationId"].as_str().map(str::to_owned) {
-            let count = self.operations.entry(id.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                operation["operationId"] = format!("{id}_{count}").into();
-            }
-        }
+    fn add(&mut self, path: &str, verb: String, operation: Json) {
         if let Some(item) = self.paths.entry(path).or_insert_with(|| json!({})).as_object_mut() {
             item.insert(verb, operation);
         }
@@ -103,8 +94,13 @@ fn operation(route: &Route, names: &[String], schemas: &mut Schemas) -> Json {
         None => schemas.message(&route.output),
         Some(field) => schemas.field(field),
     };
+    // Each binding has an identity of its own; the first one that of the method.
+    let id = match route.binding {
+        0 => format!("{service}_{method}"),
+        further => format!("{service}_{method}_{}", further + 1),
+    };
     let mut operation = json!({
-        "operationId": format!("{service}_{method}"),
+        "operationId": id,
         "tags": [service],
         "summary": method,
         "parameters": parameters,

@@ -24,6 +24,8 @@ pub struct Route {
     pub(crate) template: Template,
     /// Full path of the method: `/pkg.Service/Method`.
     pub(crate) method: String,
+    /// Position among the bindings of the method, from 0.
+    pub(crate) binding: usize,
     pub(crate) input: MessageDescriptor,
     pub(crate) output: MessageDescriptor,
     pub(crate) body: RequestBody,
@@ -82,8 +84,8 @@ impl RouteTable {
             if method.is_client_streaming() || method.is_server_streaming() || !has(&path) {
                 continue;
             }
-            for rule in rules(&method, &option) {
-                let route = Route::compile(&method, &path, &rule);
+            for (binding, rule) in rules(&method, &option).iter().enumerate() {
+                let route = Route::compile(&method, &path, binding, rule);
                 routes.push(route.map_err(|problem| RouteError { method: path.clone(), problem })?);
             }
         }
@@ -141,7 +143,7 @@ fn text(rule: &DynamicMessage, name: &str) -> String {
 }
 
 impl Route {
-    fn compile(method: &MethodDescriptor, path: &str, rule: &DynamicMessage) -> Result<Self, String> {
+    fn compile(method: &MethodDescriptor, path: &str, binding: usize, rule: &DynamicMessage) -> Result<Self, String> {
         let (verb, template) = pattern(rule)?;
         let compiled = Template::parse(&template);
         let template = compiled.map_err(|problem: TemplateError| format!("{template} {problem}"))?;
@@ -169,7 +171,7 @@ impl Route {
                 Some(field.ok_or_else(|| format!("response_body {name} is no field of the response"))?)
             }
         };
-        Ok(Self { verb, template, method: path.to_owned(), input, output, body, response_body, taken })
+        Ok(Self { verb, template, method: path.to_owned(), binding, input, output, body, response_body, taken })
     }
 }
 

@@ -2,6 +2,7 @@
 //! rules are about.
 
 mod bodies;
+mod damaged;
 mod errors;
 mod openapi;
 mod pages;

@@ -71,7 +71,7 @@ async fn idle_connections_make_room_and_others_are_not_harmed() {
         let addr = server.addr();
         async move {
             let mut stream = connect(addr).await;
-            stream.write_all(b"GET /toy/v1/echo?string_field=never HTTP/1.1\r\nhost: x\r\ngrpc-timeout: 2S\r\nconnection: close\r\n\r\n").await.expect("sent");
+            stream.write_all(b"GET /toy/v1/echo?string_field=never HTTP/1.1\r\nhost: x\r\ngrpc-timeout: 1S\r\nconnection: close\r\n\r\n").await.expect("sent");
             read_all(&mut stream).await
         }
     });
@@ -99,6 +99,7 @@ async fn idle_connections_make_room_and_others_are_not_harmed() {
     // A connection that waits for its answer is never closed to make room.
     let text = waiting.await.expect("no panic");
     assert!(text.starts_with("HTTP/1.1 504"), "{text}");
+    drop(idle);
     server.shutdown().await;
 }
 
