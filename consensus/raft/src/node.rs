@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use plume_block::{ChainState, commit_info, key_to_raw, params};
-use plume_engine::{Block, Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
+use plume_block::{ChainState, key_to_raw, params};
+use plume_engine::{Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
 use plume_events::EventBus;
 use plume_home::keys::{KeyPair, consensus_address};
 use plume_home::sign_state::{OpenError, SignState};
@@ -14,7 +14,7 @@ use plume_mempool::{BlockLimits, Mempool, MempoolConfig, Options};
 use plume_metrics::NodeMetrics;
 use plume_p2p::{Channel, Network as P2pNetwork, NodeKey, Peers};
 use plume_primitives::{Height, Timestamp};
-use plume_store::{BlockStore, StoreError, StoreOptions};
+use plume_store::{BlockStore, Decided, StoreError, StoreOptions};
 use plume_wal::Disk;
 use prost::Message;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,6 +26,7 @@ use crate::forward::forward;
 use crate::handle::{RaftEngine, RpcView};
 use crate::hooks::Hooks;
 use crate::inbound::{Allowed, Connections, Inbound};
+use crate::offline::decided;
 use crate::raft::log::RaftLog;
 use crate::raft::machine::{LogCursor, Machine, Shared};
 use crate::raft::network::Network;
@@ -42,6 +43,8 @@ const ENTRIES: usize = 64;
 const MESSAGES: usize = 1024;
 /// How long the state machine's thread may take to end.
 const THREAD_END: Duration = Duration::from_secs(10);
+/// Blocks that are executed again between two messages about it.
+const REPLAY_NEWS: u64 = 1_000;
 /// Most bytes of one append: a block of the largest size with its neighbours.
 const MAX_APPEND: usize = 64 << 20;
 
@@ -424,7 +427,32 @@ fn recover<E: Executor>(mut executor: E, store: &BlockStore, genesis: &Genesis) 
         }
     };
     replay(&mut executor, store, &state, &info)?;
+    let state = execute_anew(&mut executor, store, state)?;
     Ok((executor, state))
+}
+
+/// Executes blocks that the operator took back. They are final; what comes of them need not be what came before.
+fn execute_anew<E: Executor>(
+    executor: &mut E,
+    store: &BlockStore,
+    mut state: ChainState,
+) -> Result<ChainState, StartError> {
+    while let Some((block, seen_commit)) = store.taken_back()? {
+        let height = block.height();
+        let outcome = executor.finalize(&state.decided(&block).map_err(fatal)?)?;
+        let next = state.next(&block, &outcome).map_err(fatal)?;
+        // Without a position the whole log is read again, and what is decided passed over.
+        let cursor = LogCursor { height: height.get(), ..LogCursor::default() }.encode();
+        let decided =
+            Decided { block: &block, seen_commit: &seen_commit, outcome: &outcome, state: &next, cursor: &cursor };
+        store.save(decided)?;
+        executor.commit()?;
+        tracing::info!(
+            %height, app_hash = %hex::encode_upper(&outcome.app_hash), "executed a block anew that had been taken back"
+        );
+        state = next;
+    }
+    Ok(state)
 }
 
 /// Executes stored blocks that the application had not made durable.
@@ -448,24 +476,7 @@ fn replay<E: Executor>(
         tracing::info!(from = %first, to = %last, "executing blocks again");
     }
     for height in (first.get()..=last.get()).map(Height) {
-        let block = store.block(height)?;
-        let last_commit = match height.previous().filter(|_| height > state.initial_height) {
-            None => plume_engine::CommitInfo::default(),
-            Some(previous) => {
-                let validators = store.validators(previous)?;
-                commit_info(block.last_commit(), &validators).map_err(fatal)?
-            }
-        };
-        let decided = Block {
-            hash: Bytes::copy_from_slice(&block.hash()),
-            height,
-            time: block.time(),
-            txs: block.txs().to_vec(),
-            last_commit,
-            misbehaviour: Vec::new(),
-            next_validators_hash: Bytes::copy_from_slice(&block.header().next_validators_hash),
-            proposer: Bytes::copy_from_slice(block.proposer()),
-        };
+        let decided = decided(store, state.initial_height, height)?;
         let outcome = executor.finalize(&decided)?;
         let stored = store.outcome(height)?;
         if stored.app_hash != outcome.app_hash {
@@ -478,6 +489,9 @@ fn replay<E: Executor>(
             .into());
         }
         executor.commit()?;
+        if height.get().is_multiple_of(REPLAY_NEWS) {
+            tracing::info!(%height, to = %last, "executing blocks again");
+        }
     }
     Ok(())
 }

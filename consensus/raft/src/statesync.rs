@@ -14,7 +14,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use plume_block::{BlockId, ChainState, ValidatorSet, params, raw};
 use plume_engine::{
-    ChunkVerdict, ConsensusParams, Executor, Fatal, Genesis, Offer, SnapshotInfo, TrustedState, ValidatorUpdate,
+    ChunkVerdict, ConsensusParams, Executor, Fatal, Genesis, Offer, Reader, SnapshotInfo, TrustedState, ValidatorUpdate,
 };
 use plume_light_client as light;
 use plume_p2p::{Event, Handler, Network, NodeKey, PeerId, Peers};
@@ -99,6 +99,9 @@ struct StateSync<'a> {
 
 impl StateSync<'_> {
     async fn until_done<E: Executor>(&self, executor: &mut E, store: &BlockStore) -> Result<(), Fatal> {
+        if executor.reader().info().height > Height::ZERO {
+            return self.join_with(executor, store).await;
+        }
         tracing::info!("looking for snapshots of the state");
         let begin = Instant::now();
         let mut failed: BTreeSet<Bytes> = BTreeSet::new();
@@ -127,6 +130,37 @@ impl StateSync<'_> {
                 Err(reason) => {
                     tracing::warn!(height = %info.height, %reason, "snapshot not taken");
                     failed.insert(info.hash);
+                }
+            }
+        }
+    }
+
+    /// Begins with the state that is there without blocks: restored by the operator from a local snapshot, or taken over
+    /// just before the process ended. The headers around it must say the same.
+    async fn join_with<E: Executor>(&self, executor: &mut E, store: &BlockStore) -> Result<(), Fatal> {
+        let info = executor.reader().info();
+        tracing::info!(height = %info.height, "verifying the state that is there against the chain's headers");
+        loop {
+            let peers: Vec<PeerId> = self.present.0.lock().iter().copied().collect();
+            match self.verify(info.height, &peers).await {
+                Ok(verified) if verified.trusted.app_hash != info.app_hash => {
+                    return Err(Fatal::new(format!(
+                        "the state that is there has app hash {} at height {}, the chain has {}: it is another state. Empty \
+                         the node, but keep priv_validator_state.json",
+                        hex::encode_upper(&info.app_hash),
+                        info.height,
+                        hex::encode_upper(&verified.trusted.app_hash)
+                    )));
+                }
+                Ok(verified) => {
+                    let cursor = LogCursor { height: info.height.get(), ..LogCursor::default() };
+                    store.bootstrap(&verified.state, &verified.commit, &cursor.encode()).map_err(fatal)?;
+                    tracing::info!(height = %info.height, "joined with the state that was there");
+                    return Ok(());
+                }
+                Err(reason) => {
+                    tracing::info!(height = %info.height, %reason, "the state is not verified yet; asking again");
+                    sleep(AGAIN).await;
                 }
             }
         }

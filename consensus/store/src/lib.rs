@@ -12,6 +12,7 @@ mod outcome;
 mod params;
 mod prune;
 mod read;
+mod rollback;
 mod save;
 mod search;
 mod store;

@@ -130,7 +130,7 @@ impl Inner {
         Ok(())
     }
 
-    fn remove_index(&self, batch: &mut WriteBatch, height: u64) -> Result<(), StoreError> {
+    pub(crate) fn remove_index(&self, batch: &mut WriteBatch, height: u64) -> Result<(), StoreError> {
         let db = &self.db;
         let read = |table: Table| -> Result<DBPinnableSlice<'_>, StoreError> {
             let record = db.get_pinned_cf(table.of(db)?, height_key(height))?;

@@ -5,5 +5,6 @@ mod crash;
 mod model;
 mod parameters;
 mod pruning;
+mod rollback;
 mod search;
 mod support;

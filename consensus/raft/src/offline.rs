@@ -1,0 +1,141 @@
+//! The blocks of a node that does not run, for the operator's commands.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use plume_block::commit_info;
+use plume_engine::{Block, BlockOutcome, CommitInfo, Fatal};
+use plume_primitives::Height;
+use plume_store::{BlockStore, StoreError, StoreOptions};
+
+use crate::raft::machine::LogCursor;
+use crate::worker::fatal;
+
+/// Folder of the Raft log in `data`, which only a node with this engine has.
+const LOG: &str = "raft.wal";
+
+/// The blocks in a node's `data`, with everything that was recorded with them. Holds the store's lock.
+pub struct StoredBlocks {
+    store: BlockStore,
+}
+
+/// Why the last block cannot be taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum RollbackError {
+    /// The store's refusal.
+    #[error("block store: {0}")]
+    Store(#[from] StoreError),
+    /// Nothing could give the block again.
+    #[error(
+        "block {0} has no other copy: this node is the only validator. Run the command without --hard: the block stays and is \
+         executed anew"
+    )]
+    OnlyCopy(Height),
+}
+
+impl StoredBlocks {
+    /// Opens the blocks of a node over Raft; `None` when no such node has run with this folder.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while the node runs; a store that is damaged or foreign.
+    pub fn find(data: &Path) -> Result<Option<Self>, StoreError> {
+        let blocks = data.join("blockstore.db");
+        if !data.join(LOG).is_dir() || !blocks.is_dir() {
+            return Ok(None);
+        }
+        // The index is kept up by whoever runs; here it only shrinks with its blocks.
+        let options = StoreOptions { index: false, ..StoreOptions::default() };
+        Ok(Some(Self { store: BlockStore::open(blocks, options)? }))
+    }
+
+    /// Height of the last block; 0 before the first.
+    pub fn height(&self) -> Height {
+        self.store.height()
+    }
+
+    /// Lowest height with a block; 0 when there is none.
+    pub fn base(&self) -> Height {
+        self.store.base()
+    }
+
+    /// The app hash after a height, as the header of the next one or the last state has it; `None` when neither is here.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn app_hash_after(&self, height: Height) -> Result<Option<[u8; 32]>, StoreError> {
+        let last = self.store.chain_state();
+        let found = match last {
+            Some(state) if state.last_block_height == height => state.app_hash.clone(),
+            _ => match height.next().map(|next| self.store.header(next)) {
+                Some(Ok(header)) => Bytes::from(header.app_hash),
+                Some(Err(StoreError::TooHigh { .. } | StoreError::Unavailable { .. } | StoreError::ZeroHeight))
+                | None => return Ok(None),
+                Some(Err(error)) => return Err(error),
+            },
+        };
+        Ok(<[u8; 32]>::try_from(&found[..]).ok())
+    }
+
+    /// A block as it was executed, with what came of it.
+    ///
+    /// # Errors
+    /// A height that is not here, a record that is damaged.
+    pub fn executed(&self, height: Height) -> Result<(Block, BlockOutcome), Fatal> {
+        let initial = self.store.chain_state().map_or(Height(1), |state| state.initial_height);
+        Ok((decided(&self.store, initial, height)?, self.store.outcome(height).map_err(fatal)?))
+    }
+
+    /// Takes the last block back, so that it is executed anew when the node starts; gives the height and app hash before
+    /// it. With `forget` the block is removed, too, and comes again from the Raft log or from peers: what Raft has
+    /// committed is final. What this node's validator, whose address is `own`, has signed stays on record either way.
+    ///
+    /// The state machine's state must be at most at the new height before the node starts.
+    ///
+    /// # Errors
+    /// [`RollbackError`].
+    pub fn rollback(&self, own: &[u8; 20], forget: bool) -> Result<(Height, Bytes), RollbackError> {
+        let state = self.store.chain_state().ok_or(StoreError::NoState)?;
+        let last = state.last_block_height;
+        // # Security
+        // A validator votes for a block that it lacks, and one that has signed a later height must not vote again: others
+        // have to have it.
+        if forget && state.validators.validators().iter().all(|validator| validator.address() == own) {
+            return Err(RollbackError::OnlyCopy(last));
+        }
+        // Without a position the node reads its whole log again, and passes over what it has decided.
+        let height = last.get().saturating_sub(1);
+        let cursor = LogCursor { height, ..LogCursor::default() };
+        let before = self.store.rollback(&cursor.encode(), forget)?;
+        Ok((before.last_block_height, before.app_hash.clone()))
+    }
+
+    /// Removes the blocks below a height; how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError::PruneAhead`]; a store that cannot be written.
+    pub fn prune(&self, below: Height) -> Result<u64, StoreError> {
+        self.store.prune(below)
+    }
+}
+
+/// A stored block as it is executed.
+pub(crate) fn decided(store: &BlockStore, initial_height: Height, height: Height) -> Result<Block, Fatal> {
+    let block = store.block(height).map_err(fatal)?;
+    let last_commit = match height.previous().filter(|_| height > initial_height) {
+        None => CommitInfo::default(),
+        Some(previous) => {
+            let validators = store.validators(previous).map_err(fatal)?;
+            commit_info(block.last_commit(), &validators).map_err(fatal)?
+        }
+    };
+    Ok(Block {
+        hash: Bytes::copy_from_slice(&block.hash()),
+        height,
+        time: block.time(),
+        txs: block.txs().to_vec(),
+        last_commit,
+        misbehaviour: Vec::new(),
+        next_validators_hash: Bytes::copy_from_slice(&block.header().next_validators_hash),
+        proposer: Bytes::copy_from_slice(block.proposer()),
+    })
+}
