@@ -15,6 +15,7 @@ use crate::machine::{Machine, Rules};
 use crate::modules::{Catalogue, plume_modules};
 use crate::reader::{ChainReader, Shared};
 use crate::records;
+use crate::retention::retain_height;
 use crate::snapshots::{Restoring, SnapshotFolder, SnapshotWriter};
 use crate::tip::Tip;
 use crate::tx::{Prepared, prepare_all};
@@ -232,6 +233,7 @@ impl Executor for Chain {
             time: genesis.time,
             max_gas: consensus::max_gas(&built.consensus_params),
             app_version: consensus::app_version(&built.consensus_params),
+            evidence_blocks: consensus::evidence_blocks(&built.consensus_params),
             rules: Some(Arc::new(built.rules)),
             state: Arc::new(built.overlay),
             ..empty
@@ -300,9 +302,11 @@ impl Executor for Chain {
             time,
             max_gas: params.map_or(before.max_gas, consensus::max_gas),
             app_version: params.map_or(before.app_version, consensus::app_version),
+            evidence_blocks: params.map_or(before.evidence_blocks, consensus::evidence_blocks),
             rules: before.rules.clone(),
             state: Arc::new(self.state.latest()),
         };
+        let evidence_blocks = tip.evidence_blocks;
         self.publish(tip, (!checks_changed).then_some(senders));
         self.snapshots.after_commit(height, &self.shared.state());
         let config = &self.machine().config;
@@ -310,12 +314,7 @@ impl Executor for Chain {
         if keep > 0 && height.get().checked_rem(PRUNE_EVERY) == Some(0) {
             self.state.backend().prune(height.get().saturating_sub(keep)).map_err(fatal)?;
         }
-        let retain_height = match config.min_retain_blocks {
-            0 => 0,
-            // # Consensus
-            // Never above what is durable: the engine replays from there after a crash.
-            blocks => height.get().saturating_sub(blocks).min(self.state.backend().durable_height()),
-        };
+        let retain_height = retain_height(config, evidence_blocks, height.get(), self.state.backend().durable_height());
         Ok(Committed { height, retain_height: Height(retain_height) })
     }
 
@@ -409,6 +408,7 @@ fn committed_tip(state: &State) -> Result<Tip, Fatal> {
         time: records::time(view.as_ref())?,
         max_gas: consensus::max_gas(&params),
         app_version: consensus::app_version(&params),
+        evidence_blocks: consensus::evidence_blocks(&params),
         rules,
         state: view,
     })

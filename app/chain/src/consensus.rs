@@ -22,3 +22,8 @@ pub(crate) fn max_gas(params: &ConsensusParams) -> Option<u64> {
 pub(crate) fn app_version(params: &ConsensusParams) -> u64 {
     params.version.as_ref().map_or(0, |version| version.app)
 }
+
+/// Age in blocks up to which evidence of misbehaviour is taken; 0 when it is not set.
+pub(crate) fn evidence_blocks(params: &ConsensusParams) -> u64 {
+    params.evidence.as_ref().map_or(0, |evidence| u64::try_from(evidence.max_age_num_blocks).unwrap_or(0))
+}

@@ -15,6 +15,7 @@ use crate::block::execute_block;
 use crate::check::{CheckState, View, check_tx};
 use crate::export;
 use crate::machine::Machine;
+use crate::retention::retain_height;
 use crate::snapshots::{self, SnapshotFolder};
 use crate::tip::Tip;
 use crate::{query, records, simulate, tx};
@@ -154,6 +155,15 @@ impl ChainReader {
         let folder = folder.ok_or_else(|| Fatal::new("this node has no folder for snapshots"))?;
         let height = height.unwrap_or_else(|| self.shared.tip().height);
         snapshots::take(folder, &self.shared.state(), height, self.shared.machine.config.snapshots.chunk_bytes)
+    }
+
+    /// The lowest height whose block the engine must keep; 0: all. As each commit tells it
+    /// (`ResponseCommit.retain_height`).
+    pub fn retain_height(&self) -> Height {
+        let (tip, config) = (self.shared.tip(), &self.shared.machine.config);
+        let height = tip.height.get();
+        // Whoever asks from outside has everything on disk.
+        Height(retain_height(config, tip.evidence_blocks, height, height))
     }
 
     /// Executes a committed block again on the state below it, with `observer` watching. Nothing is kept, and the

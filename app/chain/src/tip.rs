@@ -20,6 +20,8 @@ pub(crate) struct Tip {
     pub max_gas: Option<u64>,
     /// Version of the state machine, as in block headers.
     pub app_version: u64,
+    /// Age in blocks up to which evidence is taken; 0: no bound is known.
+    pub evidence_blocks: u64,
     /// What genesis decided; `None` before.
     pub rules: Option<Arc<Rules>>,
     /// The state on which the next block builds: the last committed one, or genesis.

@@ -45,14 +45,29 @@ pub(crate) fn hash(metadata: &[u8]) -> Bytes {
 }
 
 impl SnapshotFolder {
-    /// Finds the whole snapshots in a folder, which is made when it is absent, and removes what a crash has left.
+    /// Finds the whole snapshots in a folder, which is made when it is absent, and removes what a crash has left. For
+    /// the one process that writes snapshots there.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&path)?;
-        let mut served = BTreeMap::new();
         for entry in fs::read_dir(&path)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|end| end == UNFINISHED) {
+            if is_unfinished(&path) {
                 fs::remove_dir_all(&path)?;
+            }
+        }
+        Self::look(path)
+    }
+
+    /// Finds the whole snapshots in a folder beside whoever writes there.
+    pub fn look(path: PathBuf) -> io::Result<Self> {
+        let mut served = BTreeMap::new();
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            entries => Some(entries?),
+        };
+        for entry in entries.into_iter().flatten() {
+            let path = entry?.path();
+            if is_unfinished(&path) {
                 continue;
             }
             match read(&path)? {
@@ -63,9 +78,15 @@ impl SnapshotFolder {
         Ok(Self { path, served: RwLock::new(served) })
     }
 
-    /// The snapshots, newest first.
+    /// Where the snapshots are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The snapshots, newest first, without those that an operator has deleted beside the running node.
     pub fn list(&self) -> Vec<SnapshotInfo> {
-        self.served.read().values().rev().cloned().collect()
+        let there = |info: &&SnapshotInfo| self.path.join(info.height.to_string()).join(METADATA).is_file();
+        self.served.read().values().rev().filter(there).cloned().collect()
     }
 
     /// The snapshot of a height.
@@ -92,7 +113,7 @@ impl SnapshotFolder {
     pub fn begin(&self, height: Height) -> io::Result<NewSnapshot<'_>> {
         let path = self.path.join(format!("{height}.{UNFINISHED}"));
         remove(&path)?;
-        fs::create_dir(&path)?;
+        fs::create_dir_all(&path)?;
         Ok(NewSnapshot { folder: self, path })
     }
 
@@ -108,13 +129,29 @@ impl SnapshotFolder {
                 served.pop_first()
             };
             let Some((height, _)) = oldest else { return Ok(()) };
-            // First out of sight, so that a crash leaves no half snapshot.
-            let gone = self.path.join(format!("{height}.{UNFINISHED}"));
-            remove(&gone)?;
-            fs::rename(self.path.join(height.to_string()), &gone)?;
-            sync_dir(&self.path)?;
-            fs::remove_dir_all(&gone)?;
+            self.remove_files(height)?;
         }
+    }
+
+    /// Removes the snapshot of a height; false when there is none.
+    pub fn remove(&self, height: Height) -> io::Result<bool> {
+        let known = self.served.write().remove(&height).is_some();
+        if known {
+            self.remove_files(height)?;
+        }
+        Ok(known)
+    }
+
+    fn remove_files(&self, height: Height) -> io::Result<()> {
+        // First out of sight, so that a crash leaves no half snapshot.
+        let gone = self.path.join(format!("{height}.{UNFINISHED}"));
+        remove(&gone)?;
+        match fs::rename(self.path.join(height.to_string()), &gone) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed?,
+        }
+        sync_dir(&self.path)?;
+        fs::remove_dir_all(&gone)
     }
 }
 
@@ -161,6 +198,10 @@ fn read(path: &Path) -> io::Result<Option<SnapshotInfo>> {
         whole = whole && path.join(chunk_name(index)).try_exists()?;
     }
     Ok(whole.then_some(info))
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == UNFINISHED)
 }
 
 fn chunk_name(index: u32) -> String {

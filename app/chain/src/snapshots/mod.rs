@@ -2,9 +2,11 @@
 
 mod claims;
 mod folder;
+mod local;
 mod restoring;
 mod writer;
 
 pub(crate) use folder::SnapshotFolder;
+pub use local::{AddedSnapshot, LocalSnapshot, LocalSnapshots, SnapshotError};
 pub(crate) use restoring::Restoring;
 pub(crate) use writer::{SnapshotWriter, take};
