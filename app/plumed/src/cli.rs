@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::LightCommand;
+use crate::commands::{ExportArgs, LightCommand, PruneArgs, ReplayArgs, RollbackArgs, SnapshotsCommand};
 
 /// The Plume node: an institutional Cosmos chain in one binary.
 #[derive(Debug, Parser)]
@@ -79,6 +79,15 @@ pub enum Command {
     Comet(CometCommand),
     /// Write the state as a genesis document.
     Export(ExportArgs),
+    /// Manage the state snapshots in this node's folder.
+    #[command(subcommand)]
+    Snapshots(SnapshotsCommand),
+    /// Take the last block back.
+    Rollback(RollbackArgs),
+    /// Remove the history of the state, and blocks, that are not to be kept.
+    Prune(PruneArgs),
+    /// Execute stored blocks again and compare what comes of them.
+    Replay(ReplayArgs),
     /// Print the version.
     Version {
         /// Print what the binary is made of, too.
@@ -662,18 +671,6 @@ pub enum CometCommand {
     ShowAddress,
     /// Remove all blocks and state, and reset the validator's sign state. Dangerous: a validator may sign twice.
     UnsafeResetAll,
-}
-
-/// Arguments of `export`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  plumed export --home ./node > genesis.json")]
-pub struct ExportArgs {
-    /// Height to export; the latest by default.
-    #[arg(long)]
-    pub height: Option<u64>,
-    /// Where to write the document; standard output by default.
-    #[arg(long)]
-    pub output_document: Option<PathBuf>,
 }
 
 #[cfg(test)]

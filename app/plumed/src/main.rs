@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 success, 1 failure (the message on stderr says what to do next), 2 wrong usage.
 
+mod archive;
 mod cli;
 mod commands;
 mod genesis_file;
@@ -9,6 +10,7 @@ mod home;
 mod logs;
 mod node;
 mod output;
+mod progress;
 mod raft;
 
 use std::process::ExitCode;

@@ -21,6 +21,11 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// How much history is kept.
+    pub fn of_pruning(pruning: Option<String>, pruning_keep_recent: Option<u64>) -> Self {
+        Self { pruning, pruning_keep_recent, ..Self::default() }
+    }
+
     /// Those of `start`.
     pub fn of(args: &StartArgs) -> Self {
         Self {
@@ -51,6 +56,12 @@ const LEAST_KEEP_RECENT: u64 = 2;
 
 /// Opens the state of `home` and the chain over it.
 pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
+    let (config, backend) = parts(home, overrides)?;
+    Ok(Chain::open(config, Arc::new(backend))?)
+}
+
+/// What the chain of `home` is opened with: its configuration and its state on disk.
+pub fn parts(home: &Home, overrides: &Overrides) -> Result<(ChainConfig, RocksBackend)> {
     let genesis = home.comet().read_genesis().context("run `plumed init` first, or name the home with --home")?;
     let mut config = home.app_config()?;
     overrides.apply(&mut config);
@@ -73,7 +84,7 @@ pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
         },
         ..ChainConfig::default()
     };
-    Ok(Chain::open(chain, Arc::new(backend))?)
+    Ok((chain, backend))
 }
 
 /// What the chain makes of a genesis document, in memory.

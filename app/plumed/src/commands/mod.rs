@@ -7,7 +7,11 @@ mod genesis;
 mod init;
 mod keys;
 mod light;
+mod prune;
 mod query;
+mod replay;
+mod rollback;
+mod snapshots;
 mod start;
 mod status;
 mod tx;
@@ -17,7 +21,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+pub use export::ExportArgs;
 pub use light::LightCommand;
+pub use prune::PruneArgs;
+pub use replay::ReplayArgs;
+pub use rollback::RollbackArgs;
+pub use snapshots::SnapshotsCommand;
 
 use crate::cli::{Cli, Command};
 use crate::home::Home;
@@ -40,6 +49,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Light(command) => return light::run(&home, &command),
         Command::Comet(command) => comet::run(&home, &command)?,
         Command::Export(args) => export::run(&home, &args)?,
+        Command::Snapshots(command) => snapshots::run(&home, &command)?,
+        Command::Rollback(args) => rollback::run(&home, &args)?,
+        Command::Prune(args) => prune::run(&home, &args)?,
+        Command::Replay(args) => replay::run(&home, &args)?,
         Command::Version { long, output } => version::run(long, output),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,134 @@
+//! `replay`: execute stored blocks again and compare what comes of them.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use clap::Args;
+use plume_chain::{Chain, ChainConfig, LocalSnapshots};
+use plume_engine::{BlockOutcome, Executor, Offer, Reader as _, TrustedState};
+use plume_primitives::Height;
+use plume_raft::StoredBlocks;
+use plume_state::MemoryBackend;
+use serde_json::json;
+
+use crate::cli::OutputFormat;
+use crate::home::Home;
+use crate::{output, progress};
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Execute the stored blocks of a node over Raft again, in memory, from genesis or from a local snapshot on, and \
+                  compare app hashes, results, gas, events and changes of validators with what was recorded: shows whether this \
+                  binary computes what the chain agreed on. Changes nothing. The node must not run.",
+    after_help = "Examples:\n  plumed replay\n  plumed replay --snapshot 1000 --to 2000"
+)]
+pub struct ReplayArgs {
+    /// Begin with the local snapshot of this height instead of genesis.
+    #[arg(long, value_name = "HEIGHT")]
+    pub snapshot: Option<u64>,
+    /// Last height; the latest by default.
+    #[arg(long, value_name = "HEIGHT")]
+    pub to: Option<u64>,
+    /// Form of the result.
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+}
+
+/// Executes blocks again; a difference is a failure.
+pub fn run(home: &Home, args: &ReplayArgs) -> Result<()> {
+    let Some(blocks) = StoredBlocks::find(&home.comet().data_dir())? else {
+        bail!(
+            "no blocks of the Raft engine in {}: over CometBFT use `cometbft replay`",
+            home.comet().data_dir().display()
+        );
+    };
+    let mut chain = Chain::open(ChainConfig::default(), Arc::new(MemoryBackend::default()))?;
+    let first = match args.snapshot {
+        Some(height) => begin_with_snapshot(home, &blocks, &mut chain, Height(height))?,
+        None => begin_with_genesis(home, &blocks, &mut chain)?,
+    };
+    let latest = blocks.height().get();
+    let last = args.to.unwrap_or(latest);
+    ensure!((first..=latest).contains(&last), "--to {last}: the blocks that can be executed are {first} to {latest}");
+    let bar = progress::bar(last - first + 1, "blocks");
+    let mut txs = 0;
+    for height in (first..=last).map(Height) {
+        let (block, recorded) = blocks.executed(height)?;
+        txs += block.txs.len();
+        let found = chain.finalize(&block)?;
+        if let Some(difference) = difference(&found, &recorded) {
+            bail!("block {height}: {difference}: this binary does not compute what the chain agreed on");
+        }
+        chain.commit()?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    match args.output {
+        OutputFormat::Text => {
+            println!("blocks {first} to {last} with {txs} transactions executed again: the same results");
+        }
+        OutputFormat::Json => output::print(
+            &json!({ "from": first.to_string(), "to": last.to_string(), "txs": txs.to_string() }),
+            args.output,
+        ),
+    }
+    Ok(())
+}
+
+/// Starts from the genesis document; the first height to execute.
+fn begin_with_genesis(home: &Home, blocks: &StoredBlocks, chain: &mut Chain) -> Result<u64> {
+    let genesis = home.comet().read_genesis()?;
+    let first = genesis.initial_height;
+    if blocks.base() != first {
+        bail!(
+            "the blocks from {first} on are needed, and the lowest one here is {}: begin with a snapshot \
+             (`plumed snapshots list`, --snapshot HEIGHT)",
+            blocks.base()
+        );
+    }
+    chain.init_chain(genesis.to_engine())?;
+    Ok(first.get())
+}
+
+/// Starts from a local snapshot; the first height to execute.
+fn begin_with_snapshot(home: &Home, blocks: &StoredBlocks, chain: &mut Chain, height: Height) -> Result<u64> {
+    let folder = LocalSnapshots::open(home.snapshots())?;
+    let found = folder.list()?.into_iter().find(|snapshot| snapshot.info.height == height);
+    let snapshot = found.with_context(|| format!("no snapshot of height {height}: see `plumed snapshots list`"))?;
+    let app_hash = blocks.app_hash_after(height)?;
+    let app_hash = app_hash.with_context(|| format!("the blocks here do not say which state there was at {height}"))?;
+    let genesis = home.comet().read_genesis()?;
+    let trusted = TrustedState {
+        app_hash: Bytes::copy_from_slice(&app_hash),
+        chain_id: genesis.chain_id,
+        initial_height: genesis.initial_height,
+        time: None,
+        validators: None,
+    };
+    match chain.offer_snapshot(&snapshot.info, &trusted)? {
+        Offer::Accept => {}
+        Offer::Reject(reason) | Offer::RejectFormat(reason) | Offer::Abort(reason) => {
+            bail!("the snapshot of height {height} is refused: {reason}")
+        }
+    }
+    for index in 0..snapshot.info.chunks {
+        chain.apply_chunk(index, folder.chunk(&snapshot, index)?)?;
+    }
+    ensure!(chain.reader().info().height == height, "the snapshot of height {height} is not whole");
+    Ok(height.get() + 1)
+}
+
+/// What is not as recorded.
+fn difference(found: &BlockOutcome, recorded: &BlockOutcome) -> Option<String> {
+    let results = found.tx_results.iter().zip(&recorded.tx_results).enumerate();
+    if let Some((index, (found, recorded))) = results.into_iter().find(|(_, (found, recorded))| found != recorded) {
+        return Some(format!("transaction {index} gives {found:?} instead of {recorded:?}"));
+    }
+    if found.app_hash != recorded.app_hash {
+        let (found, recorded) = (hex::encode_upper(&found.app_hash), hex::encode_upper(&recorded.app_hash));
+        return Some(format!("app hash {found} instead of {recorded}"));
+    }
+    (found != recorded).then(|| "other events or changes of validators or parameters".to_owned())
+}
