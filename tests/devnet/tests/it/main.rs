@@ -7,5 +7,8 @@ mod kills;
 mod leaders;
 mod light;
 mod lost_time;
+mod offline;
 mod partitions;
+mod settings;
+mod state_sync;
 mod validators;
