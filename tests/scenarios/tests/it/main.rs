@@ -11,6 +11,7 @@ mod proposals;
 mod queries;
 mod refusals;
 mod replay;
+mod sign_modes;
 mod snapshots;
 mod transfers;
 mod upgrade;
