@@ -114,7 +114,7 @@ test("public keys inside an Any are those of CosmJS", () => {
 
 test("names and lists are those of the descriptors", () => {
   assert.equal(plumeToyV1.MsgPlay, MsgPlay);
-  assert.deepEqual(transactionTypes.map((type) => type.aminoType), ["plume/toy/MsgPlay", "plume/toy/MsgRest"]);
+  assert.deepEqual(transactionTypes.map((type) => type.aminoType), ["plume/toy/MsgPlay", "plume/toy/MsgRest", "plume/toy/MsgShow"]);
   assert.ok(ownTypes.every((type) => type.typeUrl.startsWith("/plume.")));
   assert.ok(allTypes.some((type) => type.typeUrl === "/cosmos.base.v1beta1.Coin"));
 });

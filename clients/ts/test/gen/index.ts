@@ -27,6 +27,8 @@ export const allTypes: readonly MessageType<any>[] = [
   plumeToyV1.MsgPlayResponse,
   plumeToyV1.MsgRest,
   plumeToyV1.MsgRestResponse,
+  plumeToyV1.MsgShow,
+  plumeToyV1.MsgShowResponse,
   plumeToyV1.Toy,
 ];
 
@@ -39,6 +41,8 @@ export const ownTypes: readonly MessageType<any>[] = [
   plumeToyV1.MsgPlayResponse,
   plumeToyV1.MsgRest,
   plumeToyV1.MsgRestResponse,
+  plumeToyV1.MsgShow,
+  plumeToyV1.MsgShowResponse,
   plumeToyV1.Toy,
 ];
 
@@ -46,4 +50,5 @@ export const ownTypes: readonly MessageType<any>[] = [
 export const transactionTypes: readonly MessageType<any>[] = [
   plumeToyV1.MsgPlay,
   plumeToyV1.MsgRest,
+  plumeToyV1.MsgShow,
 ];

@@ -117,6 +117,63 @@ export type MsgRestResponse = Record<string, never>;
 export const MsgRestResponse: MessageType<MsgRestResponse> = message<MsgRestResponse>("plume.toy.v1.MsgRestResponse", [
 ]);
 
+export interface MsgShow {
+  player: string;
+  flag: boolean;
+  small: number;
+  large: bigint;
+  smallUnsigned: number;
+  largeUnsigned: bigint;
+  raw: Uint8Array;
+  colour: Colour;
+  rate: string;
+  share: string;
+  amount: string;
+  price?: cosmosBaseV1beta1.Coin | undefined;
+  prices: cosmosBaseV1beta1.Coin[];
+  begins?: googleProtobuf.Timestamp | undefined;
+  lasts?: googleProtobuf.Duration | undefined;
+  prize?: googleProtobuf.Any | undefined;
+  toys: Toy[];
+  numbers: bigint[];
+  names: string[];
+  colours: Colour[];
+  prizes: googleProtobuf.Any[];
+  bounce?: string | undefined;
+  roll?: Toy | undefined;
+}
+
+export const MsgShow: MessageType<MsgShow> = message<MsgShow>("plume.toy.v1.MsgShow", [
+  { no: 1, name: "player", amino: "player", type: "string" },
+  { no: 2, name: "flag", amino: "flag", type: "bool" },
+  { no: 3, name: "small", amino: "small", type: "int32" },
+  { no: 4, name: "large", amino: "large", type: "int64" },
+  { no: 5, name: "smallUnsigned", amino: "small_unsigned", type: "uint32" },
+  { no: 6, name: "largeUnsigned", amino: "large_unsigned", type: "uint64" },
+  { no: 7, name: "raw", amino: "raw", type: "bytes" },
+  { no: 8, name: "colour", amino: "colour", type: "enum" },
+  { no: 9, name: "rate", amino: "rate", type: "string", number: "dec" },
+  { no: 10, name: "share", amino: "share", type: "string" },
+  { no: 11, name: "amount", amino: "amount", type: "string", number: "int" },
+  { no: 12, name: "price", amino: "price", type: () => cosmosBaseV1beta1.Coin },
+  { no: 13, name: "prices", amino: "prices", type: () => cosmosBaseV1beta1.Coin, repeated: true, keep: true, encoding: "legacy_coins" },
+  { no: 14, name: "begins", amino: "begins", type: () => googleProtobuf.Timestamp },
+  { no: 15, name: "lasts", amino: "lasts", type: () => googleProtobuf.Duration },
+  { no: 16, name: "prize", amino: "prize", type: () => googleProtobuf.Any },
+  { no: 17, name: "toys", amino: "toys", type: () => Toy, repeated: true },
+  { no: 18, name: "numbers", amino: "numbers", type: "uint64", repeated: true },
+  { no: 19, name: "names", amino: "names", type: "string", repeated: true },
+  { no: 20, name: "colours", amino: "colours", type: "enum", repeated: true },
+  { no: 21, name: "prizes", amino: "prizes", type: () => googleProtobuf.Any, repeated: true },
+  { no: 22, name: "bounce", amino: "bounce", type: "string", optional: true, oneof: ["Ball", "plume/toy/Bounce"] },
+  { no: 23, name: "roll", amino: "roll", type: () => Toy, optional: true, oneof: ["Ball", "plume/toy/Roll"] },
+], { amino: "plume/toy/MsgShow" });
+
+export type MsgShowResponse = Record<string, never>;
+
+export const MsgShowResponse: MessageType<MsgShowResponse> = message<MsgShowResponse>("plume.toy.v1.MsgShowResponse", [
+]);
+
 export interface Toy {
   name: string;
   age: bigint;

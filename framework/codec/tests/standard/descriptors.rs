@@ -21,8 +21,10 @@ pub fn install() {
             .expect("textual.proto compiles");
         let standard = crate_dir.join("../../tests/interop/vectors/standard-descriptors.bin");
         let mut set = std::fs::read(standard).expect("standard-descriptors.bin");
-        // Sets are lists, so one behind the other is both.
+        let toy = std::fs::read_to_string(crate_dir.join("../../clients/ts/test/toy-descriptors.hex")).expect("a file");
+        // Sets are lists, so one behind the other is all.
         set.extend(compiled);
+        set.extend(hex::decode(toy.trim()).expect("hex"));
         install_descriptors(&set).expect("they fit together");
     });
 }

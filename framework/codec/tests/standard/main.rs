@@ -3,6 +3,7 @@
 
 mod amino;
 mod descriptors;
+mod sign_modes;
 mod textual;
 
 use serde_json::Value;

@@ -40,13 +40,21 @@ fn require_current_folder(folder: &Path, pool: &DescriptorPool, runtime: &str) {
     assert_eq!(found, files.into_keys().collect::<Vec<_>>(), "nothing stale");
 }
 
-/// The toy's descriptors, installed beside the chain's.
-static TOY: LazyLock<()> = LazyLock::new(|| {
+/// The toy's descriptors.
+fn toy(with_imports: bool) -> Vec<u8> {
     let proto = folder().join("../../proto");
     let mut compiler = protox::Compiler::new([folder().join("test/proto"), proto]).expect("folders");
-    compiler.include_imports(true).open_files(["plume/toy/v1/toy.proto"]).expect("compiles");
-    install_descriptors(&compiler.encode_file_descriptor_set()).expect("installed");
-});
+    compiler.include_imports(with_imports).open_files(["plume/toy/v1/toy.proto"]).expect("compiles");
+    compiler.encode_file_descriptor_set()
+}
+
+/// Installs them beside the chain's.
+static TOY: LazyLock<()> = LazyLock::new(|| install_descriptors(&toy(true)).expect("installed"));
+
+#[test]
+fn the_toys_descriptors_for_other_languages_are_current() {
+    require_current(&folder().join("test/toy-descriptors.hex"), &format!("{}\n", hex::encode(toy(false))));
+}
 
 #[test]
 fn the_chains_messages_are_current() {
