@@ -463,6 +463,10 @@ pub enum SignModeArg {
     Direct,
     /// Amino JSON.
     AminoJson,
+    /// Screens for people; asks the node how denominations are written.
+    Textual,
+    /// The body without the fee, which another signer pays.
+    DirectAux,
 }
 
 /// `tx ...`

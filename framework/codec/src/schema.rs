@@ -2,17 +2,67 @@
 //! descriptors at each use would cost more than the work itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use plume_proto::DESCRIPTOR_SET;
+use prost_reflect::prost::Message;
+use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
 
-use crate::wire::WireType;
+use crate::wire::{Reader, WireType};
 use crate::{CodecError, MAX_DEPTH};
 
 /// All messages and services that this chain knows, with their options.
 pub fn pool() -> &'static DescriptorPool {
-    &SCHEMA.pool
+    &schema().pool
+}
+
+/// Makes the messages and services of a further `google.protobuf.FileDescriptorSet` known beside those of `plume-proto`:
+/// for a composition root with modules of its own. Must be the first thing that the process asks of this crate, since
+/// what has been derived from the descriptors is never derived again. A file that both sets hold is taken from
+/// `descriptor_set`.
+///
+/// # Errors
+/// [`InstallError`]; then nothing has changed.
+pub fn install_descriptors(descriptor_set: &[u8]) -> Result<(), InstallError> {
+    let invalid = |error: prost_reflect::DescriptorError| InstallError::Invalid(error.to_string());
+    let mut pool = DescriptorPool::new();
+    for set in [descriptor_set, DESCRIPTOR_SET] {
+        // Another version of a file would be refused, not skipped.
+        let fresh = files(set)?.into_iter().filter(|(name, _)| pool.get_file_by_name(name).is_none());
+        let fresh: BTreeMap<_, _> = fresh.collect();
+        pool.decode_file_descriptor_set(fresh.into_values().collect::<Vec<_>>().concat().as_slice())
+            .map_err(invalid)?;
+    }
+    SCHEMA.set(Schema::compile(pool)).map_err(|_| InstallError::TooLate)
+}
+
+/// The files of a descriptor set with their names, each encoded as a set of its own: decoding the set as a whole would
+/// lose the options.
+fn files(descriptor_set: &[u8]) -> Result<Vec<(String, Vec<u8>)>, InstallError> {
+    let mut files = Vec::new();
+    let mut reader = Reader::new(descriptor_set);
+    while !reader.is_empty() {
+        let invalid = |error: CodecError| InstallError::Invalid(error.to_string());
+        let tag = reader.tag().map_err(invalid)?;
+        let content = reader.value(tag).map_err(invalid)?;
+        let file = FileDescriptorProto::decode(content).map_err(|error| InstallError::Invalid(error.to_string()))?;
+        let mut set = Vec::new();
+        prost_reflect::prost::encoding::bytes::encode(1, &content.to_vec(), &mut set);
+        files.push((file.name().to_owned(), set));
+    }
+    Ok(files)
+}
+
+/// Why further descriptors cannot be installed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InstallError {
+    /// The descriptors are in use already, or others have been installed.
+    #[error("descriptors are in use already: install others before anything else")]
+    TooLate,
+    /// Bytes that are no descriptor set, or one whose types are missing or contradict the others.
+    #[error("invalid descriptor set: {0}")]
+    Invalid(String),
 }
 
 /// Whether `type_url` names a message that a transaction may carry: the request of a `Msg` service.
@@ -24,13 +74,14 @@ pub fn is_transaction_message(type_url: &str) -> bool {
 }
 
 pub(crate) fn schema() -> &'static Schema {
-    &SCHEMA
+    SCHEMA.get_or_init(|| Schema::compile(own_pool()))
 }
 
-static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let pool = DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant");
-    Schema::compile(pool)
-});
+static SCHEMA: OnceLock<Schema> = OnceLock::new();
+
+fn own_pool() -> DescriptorPool {
+    DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant")
+}
 
 /// Public keys travel inside an `Any` without saying so by an option.
 const PUBLIC_KEYS: [&str; 3] =
@@ -79,6 +130,8 @@ pub(crate) struct FieldPlan {
     /// `cosmos_proto.field_added_in`: newer than the SDK version that is served, so JSON shows it only when set.
     pub(crate) is_newer: bool,
     pub(crate) number_text: NumberText,
+    /// What `cosmos_proto.scalar` alone says: screens go by that, whatever the custom type.
+    pub(crate) scalar: NumberText,
     pub(crate) amino: AminoField,
 }
 
@@ -322,6 +375,11 @@ impl Options<'_> {
             number_text: match (scalar.as_str(), custom_type.as_str()) {
                 (_, "cosmossdk.io/math.LegacyDec") => NumberText::Dec,
                 ("cosmos.Int", _) | (_, "cosmossdk.io/math.Int") => NumberText::Int,
+                _ => NumberText::No,
+            },
+            scalar: match scalar.as_str() {
+                "cosmos.Dec" => NumberText::Dec,
+                "cosmos.Int" => NumberText::Int,
                 _ => NumberText::No,
             },
             amino: AminoField {

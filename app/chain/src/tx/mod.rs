@@ -4,6 +4,8 @@ mod ante;
 mod decode;
 mod execute;
 mod fee;
+mod sign_bytes;
+mod sign_mode;
 mod signatures;
 
 pub(crate) use execute::{Mode, Transactions, contain, run_ante, run_tx};

@@ -12,6 +12,7 @@ mod queries;
 mod refusals;
 mod replay;
 mod retention;
+mod sign_modes;
 mod snapshots;
 mod transfers;
 mod upgrade;

@@ -1,11 +1,11 @@
 //! The way of a transaction from its messages to the node.
 
 use anyhow::{Context, Result, bail, ensure};
-use plume_client::{Account, Keyring, Record, SignMode, Signer, TxDraft, encode_tx, sign};
+use plume_client::{Account, Keyring, Record, SignMode, Signer, TxDraft, encode_tx};
 use plume_primitives::{Coins, DecCoins, Gas};
 use plume_proto::Any;
 
-use super::{broadcast, file, gas};
+use super::{broadcast, file, gas, signature};
 use crate::cli::{SignModeArg, TxArgs};
 use crate::commands::keys;
 use crate::commands::query::Client;
@@ -68,6 +68,8 @@ pub fn mode(args: &TxArgs) -> SignMode {
     match args.sign_mode {
         SignModeArg::Direct => SignMode::Direct,
         SignModeArg::AminoJson => SignMode::AminoJson,
+        SignModeArg::Textual => SignMode::Textual,
+        SignModeArg::DirectAux => SignMode::DirectAux,
     }
 }
 
@@ -95,7 +97,7 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
         record.with_context(|| format!("key {from} is not in the keyring: use --generate-only to sign elsewhere"))?;
     let place = Place::of(home, args, &address)?;
     let key = keyring.private_key(&record.name)?;
-    sign(&mut tx, &key, mode(args), &place.signer(), keyring.prefix())?;
+    signature::add(home, args, &mut tx, &key, &place, keyring.prefix())?;
     if args.offline {
         return file::write(&tx, None);
     }

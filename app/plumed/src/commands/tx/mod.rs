@@ -7,6 +7,7 @@ mod flow;
 mod gas;
 mod multisign;
 mod sign;
+mod signature;
 
 use anyhow::{Context, Result};
 use base64::Engine as _;

@@ -1,9 +1,9 @@
 use anyhow::{Context, Result};
-use plume_client::{descriptors_to_json, sign, sign_as_multisig_member};
+use plume_client::{descriptors_to_json, sign_as_multisig_member};
 use plume_proto::cosmos::tx::signing::v1beta1::SignatureDescriptor;
 
-use super::file;
 use super::flow::{Place, mode};
+use super::{file, signature};
 use crate::cli::TxFileArgs;
 use crate::commands::keys;
 use crate::home::Home;
@@ -24,7 +24,7 @@ pub fn run(home: &Home, args: &TxFileArgs) -> Result<()> {
         return file::write_json(&descriptors_to_json(vec![signature])?, out);
     }
     let place = Place::of(home, &args.tx, &keyring.prefix().account(&key.public_key().address()))?;
-    sign(&mut tx, &key, mode(&args.tx), &place.signer(), keyring.prefix())?;
+    signature::add(home, &args.tx, &mut tx, &key, &place, keyring.prefix())?;
     if !args.signature_only {
         return file::write(&tx, out);
     }
