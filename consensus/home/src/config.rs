@@ -290,7 +290,11 @@ fn mempool() -> Vec<Key> {
 
 fn state_sync() -> Vec<Key> {
     vec![
-        raw("enable", false, "Plume does not serve snapshots yet: a node joins by block sync."),
+        raw(
+            "enable",
+            false,
+            "Whether a node without blocks begins with a snapshot of the state, verified from the header below.",
+        ),
         text("rpc_servers", "", ""),
         raw("trust_height", 0, ""),
         text("trust_hash", "", ""),
