@@ -673,6 +673,9 @@ pub enum CometCommand {
     ShowValidator,
     /// Print the validator's consensus address.
     ShowAddress,
+    /// Remove all blocks and state, and keep the validator's sign state: the node begins again, with a snapshot or the
+    /// first block. Stop the node before.
+    ResetState,
     /// Remove all blocks and state, and reset the validator's sign state. Dangerous: a validator may sign twice.
     UnsafeResetAll,
 }

@@ -414,7 +414,7 @@ fn recover<E: Executor>(mut executor: E, store: &BlockStore, genesis: &Genesis) 
         None if info.height > Height::ZERO => {
             return Err(Fatal::new(format!(
                 "the application's state is at height {}, but there are no blocks: restore data/blockstore.db, or \
-                 start over with `plumed comet unsafe-reset-all`",
+                 start over with `plumed comet reset-state`, which keeps what was signed",
                 info.height
             ))
             .into());

@@ -15,6 +15,13 @@ pub fn run(home: &Home, command: &CometCommand) -> Result<()> {
             let prefix = GenesisFile::read(home.genesis())?.prefix()?;
             println!("{}", valcons(&comet.validator_key()?, &prefix));
         }
+        CometCommand::ResetState => {
+            comet.reset_state()?;
+            println!(
+                "removed all blocks and state under {}, kept keys, configuration, genesis and what was signed",
+                comet.data_dir().display()
+            );
+        }
         CometCommand::UnsafeResetAll => {
             comet.unsafe_reset_all(false)?;
             println!(
