@@ -11,6 +11,11 @@ pub use prost::{Message, Name};
 /// Encoded `google.protobuf.FileDescriptorSet` of all sources and their imports, options included.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!("descriptors.bin");
 
+/// How command lines call the methods: names, positional arguments and short texts that the descriptors cannot say, as
+/// the JSON of `cosmos.autocli.v1.AppOptionsResponse`. What it does not mention gets its command from the descriptor
+/// alone.
+pub const AUTOCLI: &str = include_str!("../autocli.json");
+
 /// Returns the type URL under which `T` travels inside an `Any`, for example `/cosmos.bank.v1beta1.MsgSend`.
 #[must_use]
 pub fn type_url<T: Name>() -> String {

@@ -279,6 +279,7 @@ impl Executor for Chain {
 
     fn finalize(&mut self, block: &Block) -> Result<BlockOutcome, Fatal> {
         self.require_next(block.height)?;
+        self.machine().config.require_no_halt(block)?;
         let (outcome, decided) = match self.ahead.remove(&block.hash).filter(|_| !block.hash.is_empty()) {
             Some(ahead) => ahead,
             None => self.execute(block)?,

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use plume_engine::{Block, Fatal};
 use plume_primitives::DecCoins;
 use plume_state::{SNAPSHOT_CHUNK_BYTES, StateOptions};
 
@@ -16,12 +17,34 @@ pub struct ChainConfig {
     pub remembered_signatures: usize,
     /// How many recent blocks the engine must keep; 0 keeps all.
     pub min_retain_blocks: u64,
+    /// Block that this node does not execute any more, nor one after it (`halt-height`); 0 for none.
+    pub halt_height: u64,
+    /// Unix time in seconds from which on this node executes no block (`halt-time`); 0 for none.
+    pub halt_time: u64,
     /// How many past heights stay readable on disk; 0 keeps all.
     pub history_blocks: u64,
     /// State snapshots for other nodes.
     pub snapshots: SnapshotConfig,
     /// Sizes of the window of recent versions, and threads.
     pub state: StateOptions,
+}
+
+impl ChainConfig {
+    /// Refuses a block at which the operator wants the node to stop, as the SDK does.
+    ///
+    /// # Errors
+    /// [`Fatal`] that says so: nothing of the block is executed, and the node goes on with it when the setting is gone.
+    pub(crate) fn require_no_halt(&self, block: &Block) -> Result<(), Fatal> {
+        let by_height = self.halt_height > 0 && block.height.get() >= self.halt_height;
+        // A time before 1970 halts nothing.
+        let by_time =
+            self.halt_time > 0 && u64::try_from(block.time.seconds()).is_ok_and(|time| time >= self.halt_time);
+        if by_height || by_time {
+            let (height, time) = (self.halt_height, self.halt_time);
+            return Err(Fatal::new(format!("halt per configuration height {height} time {time}")));
+        }
+        Ok(())
+    }
 }
 
 /// Which state snapshots a node writes and serves (section `state-sync` of `app.toml`).
@@ -53,6 +76,8 @@ impl Default for ChainConfig {
             minimum_gas_prices: DecCoins::new(),
             remembered_signatures: 200_000,
             min_retain_blocks: 0,
+            halt_height: 0,
+            halt_time: 0,
             history_blocks: 0,
             snapshots: SnapshotConfig::default(),
             state: StateOptions::default(),

@@ -91,6 +91,11 @@ impl Mnemonic {
         Self(bip39::Mnemonic::from_entropy(used).expect("16 and 32 bytes are lengths of BIP-39"))
     }
 
+    /// The 24 words of 32 bytes, which must be random.
+    pub fn from_entropy(entropy: &[u8; 32]) -> Self {
+        Self(bip39::Mnemonic::from_entropy(entropy).expect("32 bytes are a length of BIP-39"))
+    }
+
     /// Reads words separated by white space, in any case.
     ///
     /// # Errors

@@ -1,8 +1,23 @@
 //! The command line: names, arguments and flags as the Cosmos SDK has them.
 
+mod genesis;
+mod keys;
+mod query;
+mod tools;
+mod tx;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use genesis::{AddAccountArgs, GenesisCommand, ValidateArgs};
+pub use keys::{BechPrefix, KeyringArgs, KeysAddArgs, KeysCommand};
+pub use query::{BlockKey, OrderBy, PageArgs, QueryArgs, QueryCommand, SearchArgs, TxKey};
+pub use tools::{
+    CodecCommand, CometCommand, CompletionArgs, ConfigCommand, ConfigFile, DebugArgs, DebugCommand, InitFilesArgs,
+    ManArgs, RegistryArgs, RegistryFile, TestnetCommand,
+};
+pub use tx::{MultisignArgs, SignModeArg, TxArgs, TxCommand, TxFileArgs};
 
 use crate::commands::{ExportArgs, LightCommand, PruneArgs, ReplayArgs, RollbackArgs, SnapshotsCommand};
 
@@ -12,18 +27,28 @@ use crate::commands::{ExportArgs, LightCommand, PruneArgs, ReplayArgs, RollbackA
     name = "plumed",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success, 1 failure, 2 wrong usage."
+    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success; 1 failure, or a refused transaction; 2 wrong usage; 3 a fork that `light` proved. `start` passes on CometBFT's own."
 )]
 pub struct Cli {
     /// Directory for configuration and data.
     #[arg(long, global = true, env = "PLUMED_HOME", value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Least level of log messages: a level, or a filter such as `info,plume_state=debug`.
-    #[arg(long, global = true, env = "PLUMED_LOG_LEVEL", value_name = "FILTER", default_value = "info,openraft=warn")]
+    #[arg(
+        long,
+        alias = "log_level",
+        global = true,
+        env = "PLUMED_LOG_LEVEL",
+        value_name = "FILTER",
+        default_value = "info,openraft=warn"
+    )]
     pub log_level: String,
     /// Form of log messages.
-    #[arg(long, global = true, env = "PLUMED_LOG_FORMAT", value_enum, default_value_t = LogFormat::Plain)]
+    #[arg(long, alias = "log_format", global = true, env = "PLUMED_LOG_FORMAT", value_enum, default_value_t = LogFormat::Plain)]
     pub log_format: LogFormat,
+    /// Print all that is known of where a failure comes from.
+    #[arg(long, global = true, env = "PLUMED_TRACE", hide = true)]
+    pub trace: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -49,7 +74,6 @@ pub enum OutputFormat {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value in the life of the process")]
 pub enum Command {
     /// Write the configuration, keys and genesis of a new node.
     Init(InitArgs),
@@ -61,6 +85,15 @@ pub enum Command {
     /// Prepare a genesis document.
     #[command(subcommand)]
     Genesis(GenesisCommand),
+    /// Add an account with a balance to the genesis document: as `genesis add-genesis-account`.
+    #[command(hide = true)]
+    AddGenesisAccount(AddAccountArgs),
+    /// Check a genesis document: as `genesis validate`.
+    #[command(hide = true)]
+    ValidateGenesis(ValidateArgs),
+    /// Write the homes of a network, as the SDK's command of this name does.
+    #[command(subcommand)]
+    Testnet(TestnetCommand),
     /// Write (and run) the homes of a local network with funded accounts.
     Devnet(DevnetArgs),
     /// Make, sign and broadcast transactions.
@@ -70,6 +103,7 @@ pub enum Command {
     #[command(subcommand, visible_alias = "q")]
     Query(QueryCommand),
     /// Show where a node stands.
+    #[command(after_help = "Example:\n  plumed status --node tcp://127.0.0.1:26657 --output json")]
     Status(NodeArgs),
     /// Verify headers and values as a light client does, without trusting the node.
     #[command(subcommand)]
@@ -77,6 +111,28 @@ pub enum Command {
     /// Commands of the consensus engine's own files.
     #[command(subcommand, visible_alias = "tendermint")]
     Comet(CometCommand),
+    /// Show and change the node's and the client's settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Convert addresses, keys and bytes.
+    Debug(DebugArgs),
+    /// Print what wallets, explorers and the chain registry need to know of the chain.
+    Registry(RegistryArgs),
+    /// Write the script that completes commands in a shell.
+    Completion(CompletionArgs),
+    /// Write the manual pages.
+    Man(ManArgs),
+    /// Print the hashes of all stores at a height, from the home of a stopped node.
+    #[command(
+        after_help = "Examples:\n  plumed module-hash-by-height\n  plumed module-hash-by-height 12 --output json"
+    )]
+    ModuleHashByHeight {
+        /// Height; the latest by default.
+        height: Option<u64>,
+        /// Form of the result.
+        #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+        output: OutputFormat,
+    },
     /// Write the state as a genesis document.
     Export(ExportArgs),
     /// Manage the state snapshots in this node's folder.
@@ -89,6 +145,7 @@ pub enum Command {
     /// Execute stored blocks again and compare what comes of them.
     Replay(ReplayArgs),
     /// Print the version.
+    #[command(after_help = "Example:\n  plumed version --long --output json")]
     Version {
         /// Print what the binary is made of, too.
         #[arg(long)]
@@ -157,14 +214,20 @@ pub struct StartArgs {
     /// Heights to keep with `--pruning custom`.
     #[arg(long)]
     pub pruning_keep_recent: Option<u64>,
+    /// Stop before the block of this height; overrides app.toml.
+    #[arg(long)]
+    pub halt_height: Option<u64>,
+    /// Stop before the first block from this Unix time in seconds on; overrides app.toml.
+    #[arg(long)]
+    pub halt_time: Option<u64>,
     /// RPC listen address; overrides config.toml.
-    #[arg(long = "rpc.laddr")]
+    #[arg(long = "rpc.laddr", env = "PLUMED_RPC_LADDR")]
     pub rpc_laddr: Option<String>,
     /// P2P listen address; overrides config.toml.
-    #[arg(long = "p2p.laddr")]
+    #[arg(long = "p2p.laddr", env = "PLUMED_P2P_LADDR")]
     pub p2p_laddr: Option<String>,
     /// Persistent peers, `id@host:port,..`; overrides config.toml.
-    #[arg(long = "p2p.persistent_peers")]
+    #[arg(long = "p2p.persistent_peers", env = "PLUMED_P2P_PERSISTENT_PEERS")]
     pub p2p_persistent_peers: Option<String>,
     /// Stop when standard input ends, so that a node never outlives the process that started it.
     #[arg(long)]
@@ -172,162 +235,6 @@ pub struct StartArgs {
     /// Further settings of config.toml after `--`, as CometBFT's flags: `--section.key=value`.
     #[arg(last = true)]
     pub engine_flags: Vec<String>,
-}
-
-/// Where keys are kept.
-#[derive(Debug, Clone, Args)]
-pub struct KeyringArgs {
-    /// Keyring: `test` (unencrypted, for development) or `file` (encrypted with a password).
-    #[arg(long, env = "PLUMED_KEYRING_BACKEND", value_name = "BACKEND")]
-    pub keyring_backend: Option<String>,
-    /// Directory of the keyring; the home by default.
-    #[arg(long, value_name = "DIR")]
-    pub keyring_dir: Option<PathBuf>,
-}
-
-/// `keys ...`
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// Make a key, or recover one from its mnemonic.
-    #[command(
-        after_help = "Examples:\n  plumed keys add alice --keyring-backend test\n  plumed keys add alice --recover < mnemonic.txt\n  plumed keys add board --multisig a,b,c --multisig-threshold 2"
-    )]
-    Add(KeysAddArgs),
-    /// List all keys.
-    List {
-        /// Where keys are kept.
-        #[command(flatten)]
-        keyring: KeyringArgs,
-        /// Form of the result.
-        #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
-        output: OutputFormat,
-    },
-    /// Show a key.
-    Show {
-        /// Name or address.
-        name: String,
-        /// Print the address alone.
-        #[arg(long, short)]
-        address: bool,
-        /// Print the public key alone.
-        #[arg(long, short)]
-        pubkey: bool,
-        /// Where keys are kept.
-        #[command(flatten)]
-        keyring: KeyringArgs,
-        /// Form of the result.
-        #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
-        output: OutputFormat,
-    },
-    /// Delete a key.
-    Delete {
-        /// Name.
-        name: String,
-        /// Do not ask.
-        #[arg(long, short)]
-        yes: bool,
-        /// Where keys are kept.
-        #[command(flatten)]
-        keyring: KeyringArgs,
-    },
-    /// Write a private key as encrypted ASCII armor.
-    Export {
-        /// Name.
-        name: String,
-        /// Write the private key as plain hexadecimal digits instead.
-        #[arg(long, requires = "unsafe_")]
-        unarmored_hex: bool,
-        /// Confirm an export that is not encrypted.
-        #[arg(long = "unsafe", id = "unsafe_")]
-        confirmed: bool,
-        /// Where keys are kept.
-        #[command(flatten)]
-        keyring: KeyringArgs,
-    },
-    /// Read a private key from ASCII armor.
-    Import {
-        /// Name of the new key.
-        name: String,
-        /// File with the armor.
-        file: PathBuf,
-        /// Where keys are kept.
-        #[command(flatten)]
-        keyring: KeyringArgs,
-    },
-}
-
-/// Arguments of `keys add`.
-#[derive(Debug, Args)]
-pub struct KeysAddArgs {
-    /// Name.
-    pub name: String,
-    /// Read the mnemonic from standard input.
-    #[arg(long)]
-    pub recover: bool,
-    /// Do not print the mnemonic.
-    #[arg(long)]
-    pub no_backup: bool,
-    /// Show the key without keeping it.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Account number of the derivation path.
-    #[arg(long, default_value_t = 0)]
-    pub account: u32,
-    /// Address index of the derivation path.
-    #[arg(long, default_value_t = 0)]
-    pub index: u32,
-    /// Coin type of the derivation path.
-    #[arg(long, default_value_t = 118)]
-    pub coin_type: u32,
-    /// Keep only this public key (protobuf JSON).
-    #[arg(long, conflicts_with_all = ["recover", "multisig"])]
-    pub pubkey: Option<String>,
-    /// Make a multisig key of these keys.
-    #[arg(long, value_delimiter = ',', conflicts_with = "recover")]
-    pub multisig: Vec<String>,
-    /// Signatures that the multisig key needs.
-    #[arg(long, default_value_t = 1)]
-    pub multisig_threshold: u32,
-    /// Keep the members in the order given instead of sorting them by address.
-    #[arg(long)]
-    pub nosort: bool,
-    /// Where keys are kept.
-    #[command(flatten)]
-    pub keyring: KeyringArgs,
-    /// Form of the result.
-    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-}
-
-/// `genesis ...`
-#[derive(Debug, Subcommand)]
-pub enum GenesisCommand {
-    /// Add an account with a balance to the genesis document.
-    #[command(after_help = "Example:\n  plumed genesis add-genesis-account alice 1000000uplume --keyring-backend test")]
-    AddGenesisAccount {
-        /// Address, or the name of a key.
-        address: String,
-        /// Balance, for example `10uplume,5uusd`.
-        coins: String,
-        /// Add to the balance of an account that is there.
-        #[arg(long)]
-        append: bool,
-        /// Where keys are kept.
-        #[command(flatten)]
-        keyring: KeyringArgs,
-    },
-    /// Add this node's validator key to the genesis document.
-    AddValidator {
-        /// Voting power.
-        #[arg(long, default_value_t = 10)]
-        power: u64,
-    },
-    /// Check a genesis document.
-    #[command(visible_alias = "validate-genesis")]
-    Validate {
-        /// The document; the home's own by default.
-        file: Option<PathBuf>,
-    },
 }
 
 /// Arguments of `devnet`.
@@ -391,293 +298,6 @@ pub struct NodeArgs {
     pub output: Option<OutputFormat>,
 }
 
-/// Flags of everything that makes a transaction.
-#[derive(Debug, Clone, Args)]
-pub struct TxArgs {
-    /// Key that signs: a name or an address.
-    #[arg(long)]
-    pub from: Option<String>,
-    /// Chain id.
-    #[arg(long, env = "PLUMED_CHAIN_ID")]
-    pub chain_id: Option<String>,
-    /// Gas limit, or `auto` to simulate first.
-    #[arg(long, default_value = "200000")]
-    pub gas: String,
-    /// Factor on the simulated gas.
-    #[arg(long, default_value_t = 1.0)]
-    pub gas_adjustment: f64,
-    /// Fees to pay.
-    #[arg(long, conflicts_with = "gas_prices")]
-    pub fees: Option<String>,
-    /// Price of a unit of gas; the fee is price times limit, rounded up.
-    #[arg(long)]
-    pub gas_prices: Option<String>,
-    /// Account that pays the fee instead of the signer; it must sign too.
-    #[arg(long)]
-    pub fee_payer: Option<String>,
-    /// Account that grants the fee.
-    #[arg(long)]
-    pub fee_granter: Option<String>,
-    /// Memo.
-    #[arg(long, default_value = "")]
-    pub note: String,
-    /// Last height at which the transaction is valid; 0 for none.
-    #[arg(long, default_value_t = 0)]
-    pub timeout_height: u64,
-    /// Account number, needed offline.
-    #[arg(long, short)]
-    pub account_number: Option<u64>,
-    /// Sequence, needed offline.
-    #[arg(long, short)]
-    pub sequence: Option<u64>,
-    /// Sign mode.
-    #[arg(long, value_enum, default_value_t = SignModeArg::Direct)]
-    pub sign_mode: SignModeArg,
-    /// How long to wait: `sync` for the mempool's check, `async` for nothing.
-    #[arg(long, short, default_value = "sync")]
-    pub broadcast_mode: String,
-    /// Print the unsigned transaction and stop.
-    #[arg(long)]
-    pub generate_only: bool,
-    /// Simulate, print the gas estimate and stop.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not talk to a node.
-    #[arg(long)]
-    pub offline: bool,
-    /// Do not ask for confirmation.
-    #[arg(long, short)]
-    pub yes: bool,
-    /// Where keys are kept.
-    #[command(flatten)]
-    pub keyring: KeyringArgs,
-    /// Node and form.
-    #[command(flatten)]
-    pub node: NodeArgs,
-}
-
-/// Sign mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SignModeArg {
-    /// The encoded transaction.
-    Direct,
-    /// Amino JSON.
-    AminoJson,
-    /// Screens for people; asks the node how denominations are written.
-    Textual,
-    /// The body without the fee, which another signer pays.
-    DirectAux,
-}
-
-/// `tx ...`
-#[derive(Debug, Subcommand)]
-pub enum TxCommand {
-    /// Messages of bank.
-    #[command(subcommand)]
-    Bank(TxBankCommand),
-    /// Sign a transaction made with `--generate-only`.
-    Sign(TxFileArgs),
-    /// Combine the signatures of a multisig key's members.
-    #[command(visible_alias = "multi-sign", name = "multisign")]
-    Multisign {
-        /// File with the unsigned transaction.
-        file: PathBuf,
-        /// Name of the multisig key.
-        name: String,
-        /// Files that `tx sign --multisig` wrote.
-        #[arg(required = true)]
-        signatures: Vec<PathBuf>,
-        /// Where to write the result; standard output by default.
-        #[arg(long)]
-        output_document: Option<PathBuf>,
-        /// Flags.
-        #[command(flatten)]
-        tx: TxArgs,
-    },
-    /// Print a transaction (JSON file) as base64 protobuf.
-    Encode {
-        /// File, `-` for standard input.
-        file: PathBuf,
-    },
-    /// Print a transaction (base64, or hexadecimal with `--hex`) as JSON.
-    Decode {
-        /// The encoded transaction.
-        encoded: String,
-        /// The text is hexadecimal.
-        #[arg(long, short = 'x')]
-        hex: bool,
-    },
-    /// Send a signed transaction (JSON file).
-    Broadcast {
-        /// File, `-` for standard input.
-        file: PathBuf,
-        /// Flags.
-        #[command(flatten)]
-        tx: TxArgs,
-    },
-    /// Run a transaction (JSON file) without keeping its effect.
-    Simulate {
-        /// File, `-` for standard input.
-        file: PathBuf,
-        /// Flags.
-        #[command(flatten)]
-        tx: TxArgs,
-    },
-}
-
-/// Arguments of `tx sign`.
-#[derive(Debug, Args)]
-pub struct TxFileArgs {
-    /// File, `-` for standard input.
-    pub file: PathBuf,
-    /// Sign as a member of this multisig account (address or name) and print the signature alone.
-    #[arg(long)]
-    pub multisig: Option<String>,
-    /// Print only the signature.
-    #[arg(long)]
-    pub signature_only: bool,
-    /// Where to write the result; standard output by default.
-    #[arg(long)]
-    pub output_document: Option<PathBuf>,
-    /// Flags.
-    #[command(flatten)]
-    pub tx: TxArgs,
-}
-
-/// `tx bank ...`
-#[derive(Debug, Subcommand)]
-pub enum TxBankCommand {
-    /// Send coins.
-    #[command(after_help = "Example:\n  plumed tx bank send alice plume1... 1000uplume --fees 200uplume --yes")]
-    Send {
-        /// Key or address that gives.
-        #[arg(value_name = "FROM")]
-        giver: String,
-        /// Address that gets.
-        to: String,
-        /// Coins.
-        amount: String,
-        /// Flags.
-        #[command(flatten)]
-        tx: Box<TxArgs>,
-    },
-    /// Send the same coins to each of several addresses.
-    #[command(after_help = "Example:\n  plumed tx bank multi-send alice plume1a... plume1b... 10uplume --yes")]
-    MultiSend {
-        /// Key or address that gives.
-        #[arg(value_name = "FROM")]
-        giver: String,
-        /// Addresses that get, then the coins.
-        #[arg(required = true, num_args = 2..)]
-        to_and_amount: Vec<String>,
-        /// Divide the coins among the addresses, rounded down, instead of giving each the whole.
-        #[arg(long)]
-        split: bool,
-        /// Flags.
-        #[command(flatten)]
-        tx: Box<TxArgs>,
-    },
-}
-
-/// Pages of a list.
-#[derive(Debug, Clone, Default, Args)]
-pub struct PageArgs {
-    /// Key of the page, base64, from the page before it.
-    #[arg(long)]
-    pub page_key: Option<String>,
-    /// Entries to skip.
-    #[arg(long, default_value_t = 0)]
-    pub page_offset: u64,
-    /// Entries in a page.
-    #[arg(long, default_value_t = 100)]
-    pub page_limit: u64,
-    /// Count all entries.
-    #[arg(long)]
-    pub page_count_total: bool,
-    /// From the last entry to the first.
-    #[arg(long)]
-    pub page_reverse: bool,
-}
-
-/// Flags of everything that asks.
-#[derive(Debug, Clone, Args)]
-pub struct QueryArgs {
-    /// Height whose state to read; the latest by default.
-    #[arg(long)]
-    pub height: Option<u64>,
-    /// Pages.
-    #[command(flatten)]
-    pub page: PageArgs,
-    /// Node and form.
-    #[command(flatten)]
-    pub node: NodeArgs,
-}
-
-/// `query ...`
-#[derive(Debug, Subcommand)]
-pub enum QueryCommand {
-    /// Accounts and parameters of transactions.
-    Auth(ModuleQueryArgs),
-    /// Balances and supply.
-    Bank(ModuleQueryArgs),
-    /// Consensus parameters.
-    Consensus(ModuleQueryArgs),
-    /// A transaction by its hash.
-    Tx {
-        /// Hash, 64 hexadecimal digits.
-        hash: String,
-        /// Flags.
-        #[command(flatten)]
-        query: QueryArgs,
-    },
-    /// A block by its height; the latest by default.
-    Block {
-        /// Height.
-        height: Option<u64>,
-        /// Flags.
-        #[command(flatten)]
-        node: NodeArgs,
-    },
-    /// A value of a store with its proof, verified against the app hash of the header that follows.
-    #[command(after_help = "Example:\n  plumed query proof bank 02 14<address as 40 hex digits>75706c756d65")]
-    Proof {
-        /// Store, for example `bank`.
-        store: String,
-        /// Key in hexadecimal digits; several parts are put together.
-        #[arg(required = true)]
-        key: Vec<String>,
-        /// Flags.
-        #[command(flatten)]
-        query: QueryArgs,
-    },
-}
-
-/// A query of a module: `NAME [ARGUMENT]...`; `list` shows the names.
-#[derive(Debug, Args)]
-pub struct ModuleQueryArgs {
-    /// Name of the query; `list` prints them.
-    pub name: String,
-    /// Arguments in the order that `list` shows.
-    pub arguments: Vec<String>,
-    /// Flags.
-    #[command(flatten)]
-    pub query: QueryArgs,
-}
-
-/// `comet ...`
-#[derive(Debug, Subcommand)]
-pub enum CometCommand {
-    /// Print the node's id among its peers.
-    ShowNodeId,
-    /// Print the validator's public key.
-    ShowValidator,
-    /// Print the validator's consensus address.
-    ShowAddress,
-    /// Remove all blocks and state, and keep the validator's sign state: the node begins again, with a snapshot or the
-    /// first block. Stop the node before.
-    ResetState,
-    /// Remove all blocks and state, and reset the validator's sign state. Dangerous: a validator may sign twice.
-    UnsafeResetAll,
 }
 
 #[cfg(test)]
@@ -688,5 +308,24 @@ mod tests {
     #[test]
     fn arguments_do_not_collide() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn check(command: &clap::Command, way: &str, without: &mut Vec<String>) {
+            let way = format!("{way} {}", command.get_name());
+            if command.get_subcommands().next().is_some() {
+                command.get_subcommands().for_each(|inner| check(inner, &way, without));
+                return;
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let shows = help.contains("Example") || help.contains("Until then") || command.is_hide_set();
+            if !shows || command.get_about().is_none() {
+                without.push(way);
+            }
+        }
+        let mut without = Vec::new();
+        check(&Cli::command(), "", &mut without);
+        assert!(without.is_empty(), "{without:?}");
     }
 }

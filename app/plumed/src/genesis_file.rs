@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use plume_engine::ValidatorKey;
 use plume_home::genesis::{GenesisDoc, GenesisValidator, cometbft_params};
-use plume_primitives::{Address, Bech32Prefix, Coins, Height, Timestamp};
+use plume_primitives::{Address, Bech32Prefix, Coins, Height, Timestamp, module_address};
 use plume_proto::tendermint::types::BlockParams;
 use serde_json::{Value, json};
 
@@ -140,6 +140,23 @@ impl GenesisFile {
         }
         let supply = self.doc.app_state.pointer_mut("/bank/supply").context("app_state.bank.supply is missing")?;
         *supply = add_coins(supply, coins)?;
+        Ok(())
+    }
+
+    /// Adds the account of a module; nothing changes if it is there.
+    pub fn add_module_account(&mut self, module: &str) -> Result<()> {
+        let text = self.prefix()?.account(&module_address(module));
+        let accounts = list(&mut self.doc.app_state, "/auth/accounts")?;
+        if accounts.iter().any(|account| account_address(account) == Some(&text)) {
+            return Ok(());
+        }
+        let number = accounts.len().to_string();
+        accounts.push(json!({
+            "@type": "/cosmos.auth.v1beta1.ModuleAccount",
+            "base_account": {"address": text, "pub_key": null, "account_number": number, "sequence": "0"},
+            "name": module,
+            "permissions": []
+        }));
         Ok(())
     }
 

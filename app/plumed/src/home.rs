@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use plume_primitives::Bech32Prefix;
 use serde::Deserialize;
+use toml::Table;
+
+use crate::cli::ConfigFile;
+use crate::config_file::{apply_environment, remove_without_effect};
 
 /// Directory in the user's home when `--home` is not given.
 const DEFAULT_DIR: &str = ".plume";
@@ -46,6 +50,11 @@ impl Home {
         self.0.join("config/client.toml")
     }
 
+    /// One of the files in `config`.
+    pub fn config_file(&self, file: ConfigFile) -> PathBuf {
+        self.0.join("config").join(file.file_name())
+    }
+
     /// The part of the home that CometBFT shares.
     pub fn comet(&self) -> plume_home::home::Home {
         plume_home::home::Home::new(&self.0)
@@ -61,14 +70,18 @@ impl Home {
         self.0.join("data/snapshots")
     }
 
-    /// Reads `app.toml`; defaults when there is none.
+    /// Reads `app.toml`, defaults when there is none, and what the environment says instead.
     pub fn app_config(&self) -> Result<AppConfig> {
-        read_toml(&self.app_toml())
+        let path = self.app_toml();
+        let table = read_toml(&path, ConfigFile::App)?;
+        AppConfig::from_table(table).with_context(|| format!("{} is malformed", path.display()))
     }
 
-    /// Reads `client.toml`; defaults when there is none.
+    /// Reads `client.toml`, defaults when there is none, and what the environment says instead.
     pub fn client_config(&self) -> Result<ClientConfig> {
-        read_toml(&self.client_toml())
+        let path = self.client_toml();
+        let table = read_toml(&path, ConfigFile::Client)?;
+        ClientConfig::from_table(table).with_context(|| format!("{} is malformed", path.display()))
     }
 
     /// Prefix of account addresses, from `client.toml`.
@@ -90,12 +103,14 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn read_toml<T: Default + for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    match fs::read_to_string(path) {
-        Ok(text) => toml::from_str(&text).with_context(|| format!("{} is malformed", path.display())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(T::default()),
-        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
-    }
+fn read_toml(path: &Path, file: ConfigFile) -> Result<Table> {
+    let mut table: Table = match fs::read_to_string(path) {
+        Ok(text) => text.parse().with_context(|| format!("{} is malformed", path.display()))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Table::new(),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
+    };
+    apply_environment(&mut table, &file.default_table(), |name| std::env::var(name).ok())?;
+    Ok(table)
 }
 
 /// `app.toml`. Unknown keys are refused, so that a misspelt one does not go unnoticed.
@@ -108,6 +123,10 @@ pub struct AppConfig {
     pub pruning: String,
     /// Heights to keep with `custom`.
     pub pruning_keep_recent: u64,
+    /// First block that the node does not execute; 0 for none.
+    pub halt_height: u64,
+    /// Unix time in seconds from which on the node executes no block; 0 for none.
+    pub halt_time: u64,
     /// Blocks that CometBFT keeps; 0 keeps all that the state does not need pruned.
     pub min_retain_blocks: u64,
     /// Minutes between two checkpoints of the state's trees; 0 for none but at shutdown.
@@ -158,6 +177,8 @@ impl Default for AppConfig {
             minimum_gas_prices: String::new(),
             pruning: "default".to_owned(),
             pruning_keep_recent: 0,
+            halt_height: 0,
+            halt_time: 0,
             min_retain_blocks: 0,
             checkpoint_minutes: 10,
             raft: RaftConfig::default(),
@@ -167,7 +188,14 @@ impl Default for AppConfig {
 }
 
 impl AppConfig {
-    fn to_toml(&self) -> String {
+    /// Reads settings; those of the SDK that have no effect here are accepted.
+    pub fn from_table(mut table: Table) -> Result<Self> {
+        remove_without_effect(&mut table);
+        Ok(toml::Value::Table(table).try_into()?)
+    }
+
+    /// The file, with comments.
+    pub fn to_toml(&self) -> String {
         format!(
             "# Least gas prices that this node accepts into its mempool, for example \"0.001uplume\".\n\
              # Each node decides for itself; a block may hold transactions that pay less.\n\
@@ -179,6 +207,13 @@ impl AppConfig {
              #   custom      the last pruning-keep-recent heights\n\
              pruning = {:?}\n\
              pruning-keep-recent = {}\n\n\
+             # Settings of the Cosmos SDK that its tools look for; they have no effect here.\n\
+             pruning-interval = \"0\"\n\
+             index-events = []\n\n\
+             # Height, or Unix time in seconds, of the first block that this node does not execute: it stops before it, for\n\
+             # example for an upgrade. 0: none.\n\
+             halt-height = {}\n\
+             halt-time = {}\n\n\
              # Blocks that CometBFT must keep; 0 keeps all.\n\
              min-retain-blocks = {}\n\n\
              # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\
@@ -193,6 +228,8 @@ impl AppConfig {
             self.minimum_gas_prices,
             self.pruning,
             self.pruning_keep_recent,
+            self.halt_height,
+            self.halt_time,
             self.min_retain_blocks,
             self.checkpoint_minutes,
             self.raft.heartbeat_ms,
@@ -236,7 +273,13 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    fn to_toml(&self) -> String {
+    /// Reads settings.
+    pub fn from_table(table: Table) -> Result<Self> {
+        Ok(toml::Value::Table(table).try_into()?)
+    }
+
+    /// The file, with comments.
+    pub fn to_toml(&self) -> String {
         format!(
             "# Chain id that transactions are signed for.\nchain-id = {:?}\n\
              # Where keys are kept: \"file\" (encrypted) or \"test\" (not encrypted).\nkeyring-backend = {:?}\n\
@@ -261,6 +304,8 @@ mod tests {
             minimum_gas_prices: "0.1uplume".to_owned(),
             pruning: "custom".to_owned(),
             pruning_keep_recent: 5,
+            halt_height: 8,
+            halt_time: 9,
             min_retain_blocks: 7,
             checkpoint_minutes: 3,
             raft: RaftConfig { heartbeat_ms: 1, election_min_ms: 2, election_max_ms: 3 },

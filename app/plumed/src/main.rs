@@ -1,10 +1,13 @@
 //! `plumed`: the Plume node and its command line.
 //!
-//! Exit codes: 0 success, 1 failure (the message on stderr says what to do next), 2 wrong usage.
+//! Exit codes: 0 success, 1 failure (the message on stderr says what to do next), 2 wrong usage, 3 a fork that `light`
+//! proved.
 
 mod archive;
+mod autocli;
 mod cli;
 mod commands;
+mod config_file;
 mod genesis_file;
 mod home;
 mod logs;
@@ -19,10 +22,11 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    let trace = cli.trace;
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("Error: {error:#}");
+            eprintln!("Error: {}", if trace { format!("{error:?}") } else { format!("{error:#}") });
             ExitCode::FAILURE
         }
     }

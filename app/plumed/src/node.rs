@@ -18,6 +18,8 @@ pub struct Overrides {
     minimum_gas_prices: Option<String>,
     pruning: Option<String>,
     pruning_keep_recent: Option<u64>,
+    /// Where the node stops; only a node that runs does.
+    halt: Option<(Option<u64>, Option<u64>)>,
 }
 
 impl Overrides {
@@ -32,6 +34,7 @@ impl Overrides {
             minimum_gas_prices: args.minimum_gas_prices.clone(),
             pruning: args.pruning.clone(),
             pruning_keep_recent: args.pruning_keep_recent,
+            halt: Some((args.halt_height, args.halt_time)),
         }
     }
 
@@ -44,6 +47,13 @@ impl Overrides {
         }
         if let Some(keep) = self.pruning_keep_recent {
             config.pruning_keep_recent = keep;
+        }
+        match self.halt {
+            Some((height, time)) => {
+                config.halt_height = height.unwrap_or(config.halt_height);
+                config.halt_time = time.unwrap_or(config.halt_time);
+            }
+            None => (config.halt_height, config.halt_time) = (0, 0),
         }
     }
 }
@@ -74,6 +84,8 @@ pub fn parts(home: &Home, overrides: &Overrides) -> Result<(ChainConfig, RocksBa
     })?;
     let chain = ChainConfig {
         minimum_gas_prices,
+        halt_height: config.halt_height,
+        halt_time: config.halt_time,
         min_retain_blocks: config.min_retain_blocks,
         history_blocks: keep_recent.unwrap_or(0),
         snapshots: SnapshotConfig {

@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::cli::StartArgs;
+use crate::config_file::engine_arguments;
 use crate::home::{AppConfig, Home};
 
 /// Names a step and a height at which the process kills itself: `sign:12`. For tests of crashes.
@@ -109,7 +110,7 @@ fn settings(home: &Home, args: &StartArgs) -> Result<Settings> {
         ("--p2p.laddr", &args.p2p_laddr),
         ("--p2p.persistent_peers", &args.p2p_persistent_peers),
     ];
-    let mut flags: Vec<String> = Vec::new();
+    let mut flags = engine_arguments();
     for (name, value) in named {
         if let Some(value) = value {
             flags.push(format!("{name}={value}"));

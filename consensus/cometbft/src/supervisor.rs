@@ -55,6 +55,8 @@ pub struct SupervisorOptions {
     pub tools: Option<PathBuf>,
     /// Flags of `cometbft start` that are passed through.
     pub flags: Vec<String>,
+    /// Variables of its environment beside those of this process.
+    pub environment: Vec<(String, String)>,
     /// Longest wait for the CometBFT of an earlier run to end.
     pub orphan_timeout: Duration,
     /// Longest wait for CometBFT to end after it was asked to.
@@ -71,6 +73,7 @@ impl SupervisorOptions {
             binary: None,
             tools: None,
             flags: Vec::new(),
+            environment: Vec::new(),
             orphan_timeout: Duration::from_secs(60),
             stop_timeout: Duration::from_secs(30),
             stop: Stop::default(),
@@ -251,7 +254,7 @@ async fn supervise<E: Executor>(
     // Before the child exists, so that no signal is missed.
     let mut asked = Asked::new(options.stop.clone())?;
     let mut fatal = server.fatal();
-    let mut child = spawn(binary, home, server.address(), &options.flags)?;
+    let mut child = spawn(binary, home, server.address(), options)?;
     tracing::info!(binary = %binary.display(), pid = child.id(), "cometbft started");
     let mut deadline: Option<tokio::time::Instant> = None;
     let status = loop {
@@ -290,12 +293,13 @@ async fn supervise<E: Executor>(
     Ok(code)
 }
 
-fn spawn(binary: &Path, home: &Home, address: &ListenAddress, flags: &[String]) -> Result<Child, RunError> {
+fn spawn(binary: &Path, home: &Home, address: &ListenAddress, options: &SupervisorOptions) -> Result<Child, RunError> {
     let mut command = Command::new(binary);
     // Ours come last: the flags that win.
     command
         .arg("start")
-        .args(flags)
+        .args(&options.flags)
+        .envs(options.environment.iter().map(|(name, value)| (name, value)))
         .arg("--home")
         .arg(home.root())
         .arg("--proxy_app")

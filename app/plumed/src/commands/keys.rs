@@ -1,51 +1,69 @@
-use std::fs;
-use std::io::{self, BufRead, IsTerminal};
+//! Managing the keys that sign transactions.
 
-use anyhow::{Context, Result, bail, ensure};
-use plume_client::{HdPath, KeyOutput, Keyring, Mnemonic, Prompt, Record, Terminal, WordCount, public_key_from_json};
+mod add;
+mod convert;
+
+use std::fs;
+use std::io::{self, BufRead};
+
+use anyhow::{Context, Result, ensure};
+use plume_client::{KeyOutput, Keyring, Prompt, Record, Terminal, public_key_json};
+use plume_crypto::PublicKey;
 use serde_json::json;
 
-use crate::cli::{KeyringArgs, KeysAddArgs, KeysCommand};
+use crate::cli::{BechPrefix, KeyringArgs, KeysCommand, OutputFormat};
 use crate::home::Home;
 use crate::output;
+
+/// The only type of key that signs transactions here.
+const KEY_TYPE: &str = "secp256k1";
 
 /// Manages the keys that sign transactions.
 pub fn run(home: &Home, command: KeysCommand) -> Result<()> {
     match command {
-        KeysCommand::Add(args) => add(home, &args),
-        KeysCommand::List { keyring, output } => {
-            let keyring = open(home, &keyring)?;
-            let keys: Vec<KeyOutput> = keyring.list()?.iter().map(|record| record.output(keyring.prefix())).collect();
-            output::print(&json!(keys), output);
+        KeysCommand::Add(args) => add::run(home, &args),
+        KeysCommand::List { list_names, keyring, output } => list(&open(home, &keyring)?, list_names, output),
+        KeysCommand::ListKeyTypes => {
+            println!("{KEY_TYPE}");
             Ok(())
         }
-        KeysCommand::Show { name, address, pubkey, keyring, output } => {
+        KeysCommand::Show { names, address, pubkey, bech, multisig_threshold, device, keyring, output } => {
+            ensure!(!device, "no Ledger device is supported");
             let keyring = open(home, &keyring)?;
-            let shown = keyring.get(&name)?.output(keyring.prefix());
+            let record = shown_record(&keyring, &names, multisig_threshold)?;
+            let shown = output_of(&keyring, &record, bech)?;
             match (address, pubkey) {
-                (true, true) => bail!("--address and --pubkey exclude each other"),
-                (true, false) => println!("{}", shown.address),
-                (false, true) => println!("{}", shown.pubkey),
-                (false, false) => output::print(&json!(shown), output),
+                (true, _) => println!("{}", shown.address),
+                (_, true) => println!("{}", shown.pubkey),
+                _ => output::print(&json!(shown), output),
             }
             Ok(())
         }
-        KeysCommand::Delete { name, yes, keyring } => {
+        KeysCommand::Delete { names, yes, keyring } => {
             let keyring = open(home, &keyring)?;
-            let record = keyring.get(&name)?;
+            names.iter().try_for_each(|name| delete(&keyring, name, yes))
+        }
+        KeysCommand::Rename { old, new, yes, keyring } => {
+            let keyring = open(home, &keyring)?;
+            let record = keyring.get(&old)?;
             if !yes {
-                confirm(&format!("delete key {} ({})?", record.name, keyring.prefix().account(&record.address())))?;
+                confirm(&format!("rename key {} to {new}?", record.name))?;
             }
-            keyring.delete(&record.name)?;
-            eprintln!("deleted key {}", record.name);
+            keyring.rename(&record.name, &new)?;
+            eprintln!("Key was successfully renamed from {} to {new}", record.name);
             Ok(())
         }
-        KeysCommand::Export { name, unarmored_hex, confirmed: _, keyring } => {
+        KeysCommand::Export { name, unarmored_hex, confirmed: _, yes, keyring } => {
             let keyring = open(home, &keyring)?;
             if unarmored_hex {
+                if !yes && io::IsTerminal::is_terminal(&io::stdin()) {
+                    confirm("WARNING: the private key will be printed unencrypted. Go on?")?;
+                }
                 println!("{}", hex::encode(keyring.private_key(&name)?.secret_bytes()));
                 return Ok(());
             }
+            // Before a passphrase is asked for in vain.
+            keyring.private_key(&name)?;
             let passphrase = Terminal.new_password("Passphrase to encrypt the exported key")?;
             println!("{}", keyring.export_armored(&name, &passphrase)?);
             Ok(())
@@ -54,10 +72,21 @@ pub fn run(home: &Home, command: KeysCommand) -> Result<()> {
             let keyring = open(home, &keyring)?;
             let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let passphrase = Terminal.password("Passphrase of the exported key")?;
-            let record = keyring.import_armored(&name, &text, &passphrase)?;
-            eprintln!("imported key {} ({})", record.name, keyring.prefix().account(&record.address()));
+            imported(&keyring, &keyring.import_armored(&name, &text, &passphrase)?);
             Ok(())
         }
+        KeysCommand::ImportHex { name, hex, key_type, keyring } => {
+            require_key_type(&key_type)?;
+            let keyring = open(home, &keyring)?;
+            let secret = match hex {
+                Some(hex) => zeroize::Zeroizing::new(hex),
+                None => Terminal.password("Private key in hexadecimal digits")?,
+            };
+            imported(&keyring, &keyring.import_hex(&name, &secret)?);
+            Ok(())
+        }
+        KeysCommand::Parse { address, output } => convert::parse(&home.prefix()?, &address, output),
+        KeysCommand::Mnemonic { unsafe_entropy } => convert::mnemonic(unsafe_entropy),
     }
 }
 
@@ -78,47 +107,53 @@ pub fn confirm(question: &str) -> Result<()> {
     Ok(())
 }
 
-fn add(home: &Home, args: &KeysAddArgs) -> Result<()> {
-    let keyring = open(home, &args.keyring)?;
-    if let Some(text) = &args.pubkey {
-        let json = serde_json::from_str(text).context("--pubkey is not JSON: use what `keys show --pubkey` prints")?;
-        let key = public_key_from_json(&json).map_err(anyhow::Error::msg).context("--pubkey")?;
-        ensure!(!args.dry_run, "--dry-run needs no --pubkey: nothing is derived");
-        return show(&keyring, &keyring.add_offline(&args.name, key)?, None, args);
-    }
-    if !args.multisig.is_empty() {
-        ensure!(!args.dry_run, "--dry-run cannot be combined with --multisig");
-        let members: Vec<&str> = args.multisig.iter().map(String::as_str).collect();
-        let record = keyring.add_multisig(&args.name, args.multisig_threshold, &members, args.nosort)?;
-        return show(&keyring, &record, None, args);
-    }
-    let mnemonic = if args.recover { read_mnemonic()? } else { Mnemonic::generate(WordCount::default()) };
-    let path: HdPath = format!("m/44'/{}'/{}'/0/{}", args.coin_type, args.account, args.index).parse()?;
-    let key = mnemonic.derive("", &path)?;
-    let record = if args.dry_run {
-        Record { name: args.name.clone(), kind: plume_client::KeyKind::Local, public_key: key.public_key() }
-    } else {
-        keyring.add_local(&args.name, &key)?
-    };
-    let shown = (!args.recover && !args.no_backup).then_some(&mnemonic);
-    show(&keyring, &record, shown, args)
-}
-
-fn read_mnemonic() -> Result<Mnemonic> {
-    if io::stdin().is_terminal() {
-        eprintln!("Enter the mnemonic:");
-    }
-    let mut line = zeroize::Zeroizing::new(String::new());
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(Mnemonic::parse(line.trim())?)
-}
-
-fn show(keyring: &Keyring, record: &Record, mnemonic: Option<&Mnemonic>, args: &KeysAddArgs) -> Result<()> {
-    let mut shown = record.output(keyring.prefix());
-    shown.mnemonic = mnemonic.map(|mnemonic| mnemonic.words().to_string());
-    output::print(&json!(shown), args.output);
-    if mnemonic.is_some() {
-        eprintln!("Write the mnemonic down: it is the only way to recover the key.");
-    }
+fn require_key_type(name: &str) -> Result<()> {
+    ensure!(name == KEY_TYPE, "key type {name:?} is not supported: use {KEY_TYPE}");
     Ok(())
+}
+
+fn list(keyring: &Keyring, names_only: bool, format: OutputFormat) -> Result<()> {
+    let records = keyring.list()?;
+    if names_only {
+        records.iter().for_each(|record| println!("{}", record.name));
+        return Ok(());
+    }
+    let keys: Vec<KeyOutput> = records.iter().map(|record| record.output(keyring.prefix())).collect();
+    output::print(&json!(keys), format);
+    Ok(())
+}
+
+/// The named key; the multisig key of several, in the order given, which is kept nowhere.
+fn shown_record(keyring: &Keyring, names: &[String], threshold: u32) -> Result<Record> {
+    if let [name] = names {
+        return Ok(keyring.get(name)?);
+    }
+    let keys = names.iter().map(|name| Ok(keyring.get(name)?.public_key)).collect::<Result<Vec<_>>>()?;
+    let public_key = PublicKey::multisig(threshold, keys)?;
+    Ok(Record { name: String::new(), kind: plume_client::KeyKind::Multi, public_key })
+}
+
+fn output_of(keyring: &Keyring, record: &Record, kind: BechPrefix) -> Result<KeyOutput> {
+    let prefix = keyring.prefix();
+    let address = match kind {
+        BechPrefix::Acc => prefix.account(&record.address()),
+        BechPrefix::Val => prefix.validator_operator(&record.address()),
+        BechPrefix::Cons => prefix.consensus(&record.address()),
+    };
+    let pubkey = public_key_json(&record.public_key).to_string();
+    Ok(KeyOutput { address, pubkey, ..record.output(prefix) })
+}
+
+fn delete(keyring: &Keyring, name: &str, yes: bool) -> Result<()> {
+    let record = keyring.get(name)?;
+    if !yes {
+        confirm(&format!("delete key {} ({})?", record.name, keyring.prefix().account(&record.address())))?;
+    }
+    keyring.delete(&record.name)?;
+    eprintln!("deleted key {}", record.name);
+    Ok(())
+}
+
+fn imported(keyring: &Keyring, record: &Record) {
+    eprintln!("imported key {} ({})", record.name, keyring.prefix().account(&record.address()));
 }

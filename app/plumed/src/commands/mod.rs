@@ -1,19 +1,25 @@
 //! One module for each command.
 
 mod comet;
+mod config;
+mod debug;
 mod devnet;
 mod export;
 mod genesis;
 mod init;
 mod keys;
 mod light;
+mod man;
+mod module_hash;
 mod prune;
 mod query;
+mod registry;
 mod replay;
 mod rollback;
 mod snapshots;
 mod start;
 mod status;
+mod testnet;
 mod tx;
 mod version;
 
@@ -28,7 +34,7 @@ pub use replay::ReplayArgs;
 pub use rollback::RollbackArgs;
 pub use snapshots::SnapshotsCommand;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, GenesisCommand, TestnetCommand};
 use crate::home::Home;
 use crate::logs;
 
@@ -42,12 +48,21 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Start(args) => return start::run(&home, &args, &logs),
         Command::Keys(command) => keys::run(&home, command)?,
         Command::Genesis(command) => genesis::run(&home, command)?,
+        Command::AddGenesisAccount(args) => genesis::run(&home, GenesisCommand::AddGenesisAccount(args))?,
+        Command::ValidateGenesis(args) => genesis::run(&home, GenesisCommand::Validate(args))?,
+        Command::Testnet(TestnetCommand::InitFiles(args)) => testnet::init_files(&args)?,
         Command::Devnet(args) => return devnet::run(&args, &logs),
         Command::Tx(command) => tx::run(&home, command)?,
         Command::Query(command) => query::run(&home, command)?,
         Command::Status(args) => status::run(&home, &args)?,
         Command::Light(command) => return light::run(&home, &command),
         Command::Comet(command) => comet::run(&home, &command)?,
+        Command::Config(command) => config::run(&home, command)?,
+        Command::Debug(args) => debug::run(&home, &args)?,
+        Command::Registry(args) => registry::run(&home, &args)?,
+        Command::Completion(args) => man::completion(&args),
+        Command::Man(args) => man::run(&args)?,
+        Command::ModuleHashByHeight { height, output } => module_hash::run(&home, height, output)?,
         Command::Export(args) => export::run(&home, &args)?,
         Command::Snapshots(command) => snapshots::run(&home, &command)?,
         Command::Rollback(args) => rollback::run(&home, &args)?,

@@ -12,6 +12,7 @@ use plume_engine::Executor;
 use tracing::{info, warn};
 
 use crate::cli::{EngineKind, StartArgs};
+use crate::config_file::cometbft_environment;
 use crate::home::Home;
 use crate::logs;
 use crate::{node, raft};
@@ -39,6 +40,7 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
                 binary: args.cometbft.clone(),
                 tools: tools_folder(),
                 flags: engine_flags(args, logs),
+                environment: cometbft_environment(),
                 stop,
                 ..SupervisorOptions::new(home.path())
             };

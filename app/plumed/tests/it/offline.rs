@@ -221,6 +221,7 @@ fn exit_codes_tell_usage_from_failure() {
     assert_eq!(plumed(dir.path(), &["version"]).success(), env!("CARGO_PKG_VERSION"));
     let unreachable = plumed(dir.path(), &["status", "--node", "http://127.0.0.1:1"]).failure();
     assert!(unreachable.contains("start one with `plumed start`"), "{unreachable}");
-    let unknown = plumed(dir.path(), &["query", "bank", "nothing"]).failure();
-    assert!(unknown.contains("balances ADDRESS"), "{unknown}");
+    let unknown = plumed(dir.path(), &["query", "bank", "balnces"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("similar subcommands exist: 'balance', 'balances'"), "{}", unknown.err);
 }

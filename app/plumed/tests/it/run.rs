@@ -46,12 +46,18 @@ pub fn plumed(home: &Path, args: &[&str]) -> Done {
 
 /// The same with text on standard input.
 pub fn plumed_with(home: &Path, args: &[&str], input: &str) -> Done {
+    plumed_in(home, args, input, &[])
+}
+
+/// The same with variables in the environment.
+pub fn plumed_in(home: &Path, args: &[&str], input: &str, variables: &[(&str, &str)]) -> Done {
     let mut child = Command::new(env!("CARGO_BIN_EXE_plumed"))
         .arg("--home")
         .arg(home)
         .args(args)
         .env_remove("PLUMED_NODE")
         .env_remove("PLUMED_KEYRING_BACKEND")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

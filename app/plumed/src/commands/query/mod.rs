@@ -1,19 +1,20 @@
 //! Asking a node about its state.
 
+mod block;
+mod module;
 mod proof;
-mod request;
-mod table;
+mod tx;
+mod validators;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use plume_client::RpcClient;
-use plume_codec::to_json;
-use serde_json::{Value, json};
 
-use crate::cli::{ModuleQueryArgs, NodeArgs, OutputFormat, QueryArgs, QueryCommand};
+use crate::cli::{NodeArgs, OutputFormat, QueryCommand};
 use crate::home::Home;
-use crate::output;
+
+pub use tx::broadcast_response;
 
 /// Time for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,55 +45,16 @@ impl Client {
 /// Runs a query.
 pub fn run(home: &Home, command: QueryCommand) -> Result<()> {
     match command {
-        QueryCommand::Auth(args) => module(home, "auth", &args),
-        QueryCommand::Bank(args) => module(home, "bank", &args),
-        QueryCommand::Consensus(args) => module(home, "consensus", &args),
-        QueryCommand::Tx { hash, query } => tx(home, &hash, &query),
-        QueryCommand::Block { height, node } => {
-            let client = Client::of(home, &node)?;
-            output::print(&client.rpc.block(height)?.1, client.format);
-            Ok(())
+        QueryCommand::Module(query) => module::run(home, &query),
+        QueryCommand::Tx { key, kind, node } => tx::run(&Client::of(home, &node)?, &key, kind),
+        QueryCommand::Txs(args) => tx::search(&Client::of(home, &args.node)?, &args),
+        QueryCommand::WaitTx { hash, timeout, node } => tx::wait(&Client::of(home, &node)?, &hash, &timeout),
+        QueryCommand::Block { key, kind, node } => block::run(&Client::of(home, &node)?, key.as_deref(), kind),
+        QueryCommand::Blocks(args) => block::search(&Client::of(home, &args.node)?, &args),
+        QueryCommand::BlockResults { height, node } => block::results(&Client::of(home, &node)?, height),
+        QueryCommand::CometValidatorSet { height, page, limit, node } => {
+            validators::run(home, &Client::of(home, &node)?, height, page, limit)
         }
         QueryCommand::Proof { store, key, query } => proof::run(home, &store, &key.concat(), &query),
     }
-}
-
-fn module(home: &Home, module: &str, args: &ModuleQueryArgs) -> Result<()> {
-    if args.name == "list" {
-        print!("{}", table::usage(module));
-        return Ok(());
-    }
-    let entry = table::find(module, &args.name)
-        .with_context(|| format!("`query {module}` has no query {:?}; it has\n{}", args.name, table::usage(module)))?;
-    let request = request::build(entry, &args.arguments, &args.query.page)?;
-    let client = Client::of(home, &args.query.node)?;
-    let answer = client.rpc.abci_query(&request.path, &request.data, args.query.height, false)?;
-    if answer.code != 0 {
-        bail!("{} ({}/{})", answer.log, answer.codespace, answer.code);
-    }
-    output::print(&to_json(&request.response, &answer.value)?, client.format);
-    Ok(())
-}
-
-fn tx(home: &Home, hash: &str, query: &QueryArgs) -> Result<()> {
-    let client = Client::of(home, &query.node)?;
-    let found = client
-        .rpc
-        .tx(hash)?
-        .with_context(|| format!("no block has a transaction {hash}: it may not be in a block yet, or was refused"))?;
-    let decoded = plume_client::decode_tx(&found.tx)?;
-    let shown: Value = json!({
-        "height": found.height.to_string(),
-        "txhash": found.hash,
-        "codespace": found.codespace,
-        "code": found.code,
-        "data": hex::encode_upper(&found.data),
-        "raw_log": found.log,
-        "gas_wanted": found.gas_wanted.to_string(),
-        "gas_used": found.gas_used.to_string(),
-        "tx": plume_client::tx_to_json(&decoded)?,
-        "events": found.events,
-    });
-    output::print(&shown, client.format);
-    Ok(())
 }

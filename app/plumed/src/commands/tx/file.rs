@@ -39,3 +39,25 @@ pub fn write_json(json: &Value, path: Option<&Path>) -> Result<()> {
         }
     }
 }
+
+/// What `parse` makes of each line of a file that is not empty.
+pub fn read_lines<T>(path: &Path, parse: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    let text = text(path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let parse = |(at, line): (usize, &str)| {
+        parse(line).with_context(|| format!("{}, line {}", path.display(), at.saturating_add(1)))
+    };
+    lines.map(parse).collect()
+}
+
+/// Prints JSON values, one a line, or writes them to `path`.
+pub fn write_lines(lines: &[Value], path: Option<&Path>) -> Result<()> {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    match path {
+        Some(path) => fs::write(path, text).with_context(|| format!("cannot write {}", path.display())),
+        None => {
+            print!("{text}");
+            Ok(())
+        }
+    }
+}

@@ -1,9 +1,12 @@
 //! The way of a transaction from its messages to the node.
 
 use anyhow::{Context, Result, bail, ensure};
-use plume_client::{Account, Keyring, Record, SignMode, Signer, TxDraft, encode_tx};
-use plume_primitives::{Coins, DecCoins, Gas};
+use plume_client::{Account, Keyring, Record, SignMode, Signer, TxDraft, encode_tx, required_signers};
+use plume_crypto::PublicKey;
+use plume_primitives::{Address, Coin, Coins, DecCoins, Gas};
 use plume_proto::Any;
+use plume_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
+use plume_proto::cosmos::tx::v1beta1::Tx;
 
 use super::{broadcast, file, gas, signature};
 use crate::cli::{SignModeArg, TxArgs};
@@ -77,12 +80,10 @@ pub fn mode(args: &TxArgs) -> SignMode {
 pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -> Result<Vec<Any>>) -> Result<()> {
     let keyring = keys::open(home, &args.keyring)?;
     let (address, record) = signer_of(&keyring, from, args)?;
-    let mut draft = draft(args, messages(&address)?)?;
+    let mut draft = draft(args, messages(&address)?, &keyring)?;
     if args.gas == "auto" || args.dry_run {
         ensure!(!args.offline, "gas cannot be simulated --offline: name a limit with --gas");
-        let record = record.as_ref().with_context(|| format!("simulation needs the key of {from}"))?;
-        let place = Place::of(home, args, &address)?;
-        let limit = gas::estimate(home, args, &draft.build(), &[(record.public_key.clone(), place.sequence)])?;
+        let limit = gas::estimate(home, args, &draft.build(), &signers_of(home, args, &keyring, &draft.build())?)?;
         eprintln!("gas estimate: {}", limit.get());
         if args.dry_run {
             return Ok(());
@@ -98,6 +99,7 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
     let place = Place::of(home, args, &address)?;
     let key = keyring.private_key(&record.name)?;
     signature::add(home, args, &mut tx, &key, &place, keyring.prefix())?;
+    sign_for_others(home, args, &keyring, &record, &mut tx)?;
     if args.offline {
         return file::write(&tx, None);
     }
@@ -108,11 +110,11 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
     broadcast::send(home, args, &encode_tx(&tx)?)
 }
 
-/// Address and key of `from`; an address alone suffices for a transaction that is only generated.
+/// Address and key of `from`; an address alone suffices for a transaction that is only generated or simulated.
 fn signer_of(keyring: &Keyring, from: &str, args: &TxArgs) -> Result<(String, Option<Record>)> {
     match keyring.get(from) {
         Ok(record) => Ok((keyring.prefix().account(&record.address()), Some(record))),
-        Err(error) if args.generate_only => {
+        Err(error) if args.generate_only || args.dry_run => {
             keyring.prefix().parse_account(from).map_err(|_| error)?;
             Ok((from.to_owned(), None))
         }
@@ -120,7 +122,59 @@ fn signer_of(keyring: &Keyring, from: &str, args: &TxArgs) -> Result<(String, Op
     }
 }
 
-fn draft(args: &TxArgs, messages: Vec<Any>) -> Result<TxDraft> {
+/// Keys and sequences of all who must sign: from the keyring, else from the chain.
+pub fn signers_of(home: &Home, args: &TxArgs, keyring: &Keyring, tx: &Tx) -> Result<Vec<(PublicKey, u64)>> {
+    let prefix = keyring.prefix();
+    let signer = |address: &Address| {
+        let text = prefix.account(address);
+        let account = account(home, args, &text)?;
+        let key = match (account.public_key, keyring.get(&text)) {
+            (Some(key), _) => key,
+            (None, Ok(record)) => record.public_key,
+            (None, Err(_)) => bail!("{text} has signed nothing yet, so its key must be in the keyring"),
+        };
+        Ok((key, account.sequence))
+    };
+    required_signers(tx, prefix)?.iter().map(signer).collect()
+}
+
+/// Signs for every further signer whose key is in the keyring, for example the one that pays the fee.
+fn sign_for_others(home: &Home, args: &TxArgs, keyring: &Keyring, done: &Record, tx: &mut Tx) -> Result<()> {
+    for address in required_signers(tx, keyring.prefix())? {
+        let text = keyring.prefix().account(&address);
+        if address == done.address() {
+            continue;
+        }
+        let Ok(key) = keyring.private_key(&text) else { continue };
+        ensure!(!args.offline, "{text} must sign, too: use `tx sign` with its own account number and sequence");
+        let account = account(home, args, &text)?;
+        let chain_id = chain_id(home, args)?;
+        let signer = Signer { chain_id: &chain_id, account_number: account.account_number, sequence: account.sequence };
+        sign(tx, &key, mode(args), &signer, keyring.prefix())?;
+    }
+    Ok(())
+}
+
+/// The sum of two lists of coins.
+pub fn sum(a: &[ProtoCoin], b: &[ProtoCoin]) -> Result<Vec<ProtoCoin>> {
+    let read = |coins: &[ProtoCoin]| -> Result<Coins> {
+        let texts: Vec<String> = coins.iter().map(|coin| format!("{}{}", coin.amount, coin.denom)).collect();
+        Ok(texts.join(",").parse()?)
+    };
+    let sum = read(a)?.checked_add(&read(b)?).context("the fees would pass 2^128 - 1")?;
+    let coin = |coin: &Coin| ProtoCoin { denom: coin.denom.to_string(), amount: coin.amount.to_string() };
+    Ok(sum.iter().map(coin).collect())
+}
+
+/// An address as it is, or that of the key that `text` names.
+fn named_address(keyring: &Keyring, text: &str) -> Result<String> {
+    match keyring.prefix().parse_account(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Ok(keyring.prefix().account(&keyring.get(text)?.address())),
+    }
+}
+
+fn draft(args: &TxArgs, messages: Vec<Any>, keyring: &Keyring) -> Result<TxDraft> {
     let limit = if args.gas == "auto" {
         Gas::ZERO
     } else {
@@ -128,10 +182,10 @@ fn draft(args: &TxArgs, messages: Vec<Any>) -> Result<TxDraft> {
     };
     let mut draft = TxDraft::of(messages).memo(&args.note).timeout_height(args.timeout_height);
     if let Some(payer) = &args.fee_payer {
-        draft = draft.fee_payer(payer);
+        draft = draft.fee_payer(&named_address(keyring, payer).context("--fee-payer")?);
     }
     if let Some(granter) = &args.fee_granter {
-        draft = draft.fee_granter(granter);
+        draft = draft.fee_granter(&named_address(keyring, granter).context("--fee-granter")?);
     }
     with_gas(draft, args, limit)
 }

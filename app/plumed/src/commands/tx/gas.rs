@@ -1,37 +1,27 @@
 //! Gas: simulation, adjustment, price.
 
 use anyhow::{Context, Result, ensure};
-use plume_client::{required_signers, simulate_request};
+use plume_client::simulate_request;
 use plume_crypto::PublicKey;
 use plume_primitives::{Coin, Coins, DecCoins, Gas, Rounding};
 use plume_proto::cosmos::tx::v1beta1::Tx;
 
+use super::flow::signers_of;
 use crate::cli::TxArgs;
+use crate::commands::keys;
 use crate::commands::query::Client;
 use crate::home::Home;
+use crate::output;
 
-/// Simulates the transaction of a file and prints the estimate.
+/// Simulates the transaction of a file; prints what the chain answers, and the estimate on standard error.
 pub fn run(home: &Home, tx: &Tx, args: &TxArgs) -> Result<()> {
     let client = Client::of(home, &args.node)?;
-    let prefix = home.prefix()?;
-    let signers = required_signers(tx, &prefix)?
-        .iter()
-        .map(|address| {
-            let text = prefix.account(address);
-            let account = client.rpc.account(&text)?.with_context(|| format!("no account has the address {text}"))?;
-            let key = match account.public_key {
-                Some(key) => key,
-                None => {
-                    super::super::keys::open(home, &args.keyring)?
-                        .get(&text)
-                        .context("the account has signed nothing yet, so its key must be in the keyring")?
-                        .public_key
-                }
-            };
-            Ok((key, account.sequence))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    println!("gas estimate: {}", estimate(home, args, tx, &signers)?.get());
+    let keyring = keys::open(home, &args.keyring)?;
+    let signers = signers_of(home, args, &keyring, tx)?;
+    let response = client.rpc.simulate(&simulate_request(tx, &signers)?)?;
+    let used = response.gas_info.as_ref().context("the node answered without gas")?.gas_used;
+    output::print(&plume_codec::encode_json(&response)?, client.format);
+    eprintln!("gas estimate: {}", adjusted(used, args.gas_adjustment).get());
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 //! Making, signing and broadcasting transactions.
 
-mod bank;
 mod broadcast;
 mod file;
 mod flow;
 mod gas;
+mod message;
 mod multisign;
 mod sign;
 mod signature;
+mod validate;
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
@@ -17,14 +18,21 @@ use plume_client::{decode_tx, encode_tx, tx_to_json};
 use crate::cli::TxCommand;
 use crate::home::Home;
 
+pub use file::text as text_of;
+
 /// Runs a `tx` command.
 pub fn run(home: &Home, command: TxCommand) -> Result<()> {
     match command {
-        TxCommand::Bank(command) => bank::run(home, command),
+        TxCommand::Message(message) => message::run(home, &message),
         TxCommand::Sign(args) => sign::run(home, &args),
-        TxCommand::Multisign { file, name, signatures, output_document, tx } => {
-            multisign::run(home, &file, &name, &signatures, output_document.as_deref(), &tx)
+        TxCommand::SignBatch { files, multisig, signature_only, append, output_document, tx } => {
+            let out = output_document.as_deref();
+            let batch = sign::Batch { files: &files, multisig: multisig.as_deref(), signature_only, append, out };
+            sign::batch(home, &tx, &batch)
         }
+        TxCommand::Multisign(args) => multisign::run(home, &args),
+        TxCommand::MultisignBatch { args, no_auto_increment } => multisign::batch(home, &args, no_auto_increment),
+        TxCommand::ValidateSignatures { file, tx } => validate::run(home, &file, &tx),
         TxCommand::Encode { file } => {
             println!("{}", STANDARD.encode(encode_tx(&file::read(&file)?)?));
             Ok(())
