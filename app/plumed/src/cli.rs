@@ -298,8 +298,6 @@ pub struct NodeArgs {
     pub output: Option<OutputFormat>,
 }
 
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
