@@ -147,10 +147,9 @@ fn sign_for_others(home: &Home, args: &TxArgs, keyring: &Keyring, done: &Record,
         }
         let Ok(key) = keyring.private_key(&text) else { continue };
         ensure!(!args.offline, "{text} must sign, too: use `tx sign` with its own account number and sequence");
-        let account = account(home, args, &text)?;
-        let chain_id = chain_id(home, args)?;
-        let signer = Signer { chain_id: &chain_id, account_number: account.account_number, sequence: account.sequence };
-        sign(tx, &key, mode(args), &signer, keyring.prefix())?;
+        let Account { account_number, sequence, .. } = account(home, args, &text)?;
+        let place = Place { chain_id: chain_id(home, args)?, account_number, sequence };
+        signature::add(home, args, tx, &key, &place, keyring.prefix())?;
     }
     Ok(())
 }
