@@ -18,7 +18,7 @@ pub use rpc::{
     TxAnswer, TxSearch, Validator, ValidatorPage,
 };
 pub use tx::{
-    SignMode, Signer, TxDraft, TxError, combine_multisig, decode_tx, descriptors_from_json, descriptors_to_json,
-    encode_tx, require_valid, required_signers, sign, sign_as_multisig_member, sign_bytes, simulate_request,
-    tx_from_json, tx_hash, tx_to_json,
+    DenomSource, SignMode, Signer, TxDraft, TxError, combine_multisig, decode_tx, descriptors_from_json,
+    descriptors_to_json, encode_tx, require_valid, require_valid_asking, required_signers, sign,
+    sign_as_multisig_member, sign_asking, sign_bytes, simulate_request, tx_from_json, tx_hash, tx_to_json,
 };

@@ -6,10 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use plume_engine::ValidatorKey;
+use plume_wal::RealDisk;
 
 use crate::config::{Addresses, Config, Settings, SettingsError, Warning};
 use crate::genesis::{GenesisDoc, GenesisError};
 use crate::keys::KeyPair;
+use crate::sign_state::{self, OpenError};
 
 /// `data/priv_validator_state.json` of a validator that has signed nothing.
 const NOTHING_SIGNED: &str = "{\n  \"height\": \"0\",\n  \"round\": 0,\n  \"step\": 0\n}";
@@ -25,6 +27,9 @@ pub enum HomeError {
         /// Why.
         source: io::Error,
     },
+    /// A node runs on this home.
+    #[error("{0} is in use by another process: stop the node first")]
+    Running(PathBuf),
     /// A file with contents of another kind.
     #[error("{path}: {reason}")]
     Contents {
@@ -193,6 +198,30 @@ impl Home {
         KeyPair::from_json(&read(&path)?).map_err(|reason| HomeError::Contents { path, reason })
     }
 
+    /// Removes all blocks and the application's state under `data`: the node begins again, with a snapshot or the first
+    /// block. Keeps keys, configuration, genesis, and the memory of what was signed.
+    ///
+    /// # Errors
+    /// [`HomeError::Running`] if a node with the Raft engine runs here; [`HomeError::Io`].
+    pub fn reset_state(&self) -> Result<(), HomeError> {
+        let data = self.data_dir();
+        let record = self.validator_state_file();
+        let _lock = sign_state::lock(&RealDisk, &record).map_err(|error| match error {
+            OpenError::Io { path, source } => HomeError::Io { path, source },
+            _ => HomeError::Running(record.clone()),
+        })?;
+        let kept = [sign_state::lock_file(&record), record];
+        for entry in fs::read_dir(&data).map_err(at(&data))? {
+            let path = entry.map_err(at(&data))?.path();
+            if kept.contains(&path) {
+                continue;
+            }
+            let is_dir = fs::symlink_metadata(&path).map_err(at(&path))?.is_dir();
+            if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.map_err(at(&path))?;
+        }
+        Ok(())
+    }
+
     /// Removes all blocks, the application's state under `data`, and the memory of what was
     /// signed; keeps keys, configuration and genesis. The address book goes too unless
     /// `keep_address_book`.
@@ -247,4 +276,37 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), HomeError> {
 
 fn absent_is_ok(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sign_state::SignState;
+
+    #[test]
+    fn a_reset_state_keeps_what_was_signed_and_spares_a_running_node() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let home = Home::new(folder.path());
+        home.init(&Config::default()).expect("writable");
+        let (key, node) = (home.validator_key().expect("written"), home.node_id().expect("written"));
+        let signed = "{\n  \"height\": \"9\",\n  \"round\": 0,\n  \"step\": 3\n}";
+        fs::write(home.validator_state_file(), signed).expect("writable");
+        let (database, file) = (home.data_dir().join("blockstore.db"), home.data_dir().join("notes"));
+        fs::create_dir(&database).expect("writable");
+        fs::write(database.join("CURRENT"), "x").expect("writable");
+        fs::write(&file, "x").expect("writable");
+
+        let running = SignState::open(Arc::new(RealDisk), home.validator_state_file()).expect("as a node has it");
+        assert!(matches!(home.reset_state(), Err(HomeError::Running(path)) if path == home.validator_state_file()));
+        assert!(database.exists() && file.exists());
+        drop(running);
+        home.reset_state().expect("writable");
+        home.reset_state().expect("again");
+        assert!(!database.exists() && !file.exists());
+        assert_eq!(fs::read_to_string(home.validator_state_file()).expect("kept"), signed);
+        assert_eq!((home.validator_key().expect("kept"), home.node_id().expect("kept")), (key, node));
+        assert!(home.config_file().exists());
+    }
 }

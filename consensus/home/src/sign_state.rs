@@ -316,10 +316,16 @@ impl SignState {
     }
 }
 
-fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+/// The file that whoever uses the record at `path` holds locked.
+pub(crate) fn lock_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let lock_file = PathBuf::from(name);
+    PathBuf::from(name)
+}
+
+/// Takes the lock of the record at `path`.
+pub(crate) fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+    let lock_file = lock_file(path);
     disk.lock(&lock_file).map_err(|source| match source.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked(path.to_owned()),
         _ => OpenError::Io { path: lock_file, source },

@@ -416,7 +416,7 @@ fn recover<E: Executor>(mut executor: E, store: &BlockStore, genesis: &Genesis) 
             return Err(Fatal::new(format!(
                 "the application's state is at height {}, but there are no blocks: set [statesync] in config.toml, so that \
                  the state is verified against the chain's headers, or restore data/blockstore.db, or start over with \
-                 `plumed comet unsafe-reset-all`",
+                 `plumed comet reset-state`, which keeps what was signed",
                 info.height
             ))
             .into());

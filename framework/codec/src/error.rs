@@ -69,6 +69,14 @@ pub enum CodecError {
         /// What it lacks.
         reason: &'static str,
     },
+    /// A value that cannot be rendered for `SIGN_MODE_TEXTUAL`.
+    #[error("no rendering for {field}: {reason}")]
+    TextualUnsupported {
+        /// Full name of the field or message.
+        field: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// JSON that is no such message, or a message that has no JSON.
     #[error("{}{problem}", place(.at))]
     Json {

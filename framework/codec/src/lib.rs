@@ -22,6 +22,7 @@ mod json;
 mod schema;
 mod sign_doc;
 mod signers;
+mod textual;
 mod tx_raw;
 mod unknown;
 mod wire;
@@ -30,8 +31,12 @@ pub use amino::amino_json;
 pub use error::{CodecError, JsonProblem, NotDeterministic};
 pub use json::{UnknownFields, decode_json, encode_json, from_json, from_json_with, to_json};
 pub use schema::{AddDescriptorsError, add_descriptors, is_transaction_message, pool};
-pub use sign_doc::{SignerData, sign_doc_amino, sign_doc_direct};
+pub use sign_doc::{SignerData, sign_doc_amino, sign_doc_direct, sign_doc_direct_aux};
 pub use signers::signers;
+pub use textual::{
+    MetadataSource, Screen, TextualError, TextualSigner, encode_screens, sign_doc_textual, textual_denoms,
+    textual_message, textual_screens,
+};
 pub use tx_raw::require_deterministic_tx_raw;
 pub use unknown::{NonCritical, reject_unknown};
 pub use wire::WireType;

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use plume_proto::DESCRIPTOR_SET;
+use prost_reflect::prost::Message;
+use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
 
-use crate::wire::WireType;
+use crate::wire::{Reader, WireType};
 use crate::{CodecError, MAX_DEPTH};
 
 /// All messages and services that this chain knows, with their options.
 pub fn pool() -> &'static DescriptorPool {
-    &SCHEMA.pool
+    &schema().pool
 }
 
 /// Whether `type_url` names a message that a transaction may carry: the request of a `Msg` service.
@@ -28,16 +30,18 @@ pub(crate) fn schema() -> &'static Schema {
 }
 
 /// Adds the files of an encoded `FileDescriptorSet` to [`pool`], for compositions with modules whose interfaces are not
-/// part of `plume-proto`. Only before anything of this crate was used, since the tables are compiled once.
+/// part of `plume-proto`. Only before anything of this crate was used, since the tables are compiled once. A file that
+/// `plume-proto` has too is taken from `set`.
 ///
 /// # Errors
 /// [`AddDescriptorsError`]; then nothing was added.
 pub fn add_descriptors(set: &[u8]) -> Result<(), AddDescriptorsError> {
     let mut added = ADDED.lock().unwrap_or_else(PoisonError::into_inner);
-    let pool = added.as_mut().ok_or(AddDescriptorsError::InUse)?;
-    let mut extended = pool.clone().unwrap_or_else(own_descriptors);
-    extended.decode_file_descriptor_set(set).map_err(|error| AddDescriptorsError::Malformed(error.to_string()))?;
-    *pool = Some(extended);
+    let sets = added.as_mut().ok_or(AddDescriptorsError::InUse)?;
+    // A set is a list of files, so one behind the other is both.
+    let extended = [sets.as_slice(), set].concat();
+    pool_of(&extended)?;
+    *sets = extended;
     Ok(())
 }
 
@@ -52,16 +56,43 @@ pub enum AddDescriptorsError {
     Malformed(String),
 }
 
-/// What was added, until the schema takes it: then `None`.
-static ADDED: Mutex<Option<Option<DescriptorPool>>> = Mutex::new(Some(None));
+/// The sets that were added, until the schema takes them: then `None`.
+static ADDED: Mutex<Option<Vec<u8>>> = Mutex::new(Some(Vec::new()));
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let added = ADDED.lock().unwrap_or_else(PoisonError::into_inner).take().flatten();
-    Schema::compile(added.unwrap_or_else(own_descriptors))
+    let added = ADDED.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+    Schema::compile(pool_of(&added).expect("tests decode the chain's set, and each other one was decoded when added"))
 });
 
-fn own_descriptors() -> DescriptorPool {
-    DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant")
+/// A pool of the files in `added` and of those of the chain that it does not hold.
+fn pool_of(added: &[u8]) -> Result<DescriptorPool, AddDescriptorsError> {
+    let malformed = |error: &dyn core::fmt::Display| AddDescriptorsError::Malformed(error.to_string());
+    let mut pool = DescriptorPool::new();
+    for set in [added, DESCRIPTOR_SET] {
+        // Another version of a file would be refused, not skipped.
+        let known = |name: &str| pool.get_file_by_name(name).is_some();
+        let fresh: BTreeMap<_, _> = files(set)?.into_iter().filter(|(name, _)| !known(name)).collect();
+        let fresh = fresh.into_values().collect::<Vec<_>>().concat();
+        pool.decode_file_descriptor_set(fresh.as_slice()).map_err(|error| malformed(&error))?;
+    }
+    Ok(pool)
+}
+
+/// The files of a descriptor set with their names, each encoded as a set of its own: decoding the set as a whole would
+/// lose the options.
+fn files(set: &[u8]) -> Result<Vec<(String, Vec<u8>)>, AddDescriptorsError> {
+    let malformed = |error: &dyn core::fmt::Display| AddDescriptorsError::Malformed(error.to_string());
+    let mut files = Vec::new();
+    let mut reader = Reader::new(set);
+    while !reader.is_empty() {
+        let tag = reader.tag().map_err(|error| malformed(&error))?;
+        let content = reader.value(tag).map_err(|error| malformed(&error))?;
+        let file = FileDescriptorProto::decode(content).map_err(|error| malformed(&error))?;
+        let mut alone = Vec::new();
+        prost_reflect::prost::encoding::bytes::encode(1, &content.to_vec(), &mut alone);
+        files.push((file.name().to_owned(), alone));
+    }
+    Ok(files)
 }
 
 /// Public keys travel inside an `Any` without saying so by an option.
@@ -111,6 +142,8 @@ pub(crate) struct FieldPlan {
     /// `cosmos_proto.field_added_in`: newer than the SDK version that is served, so JSON shows it only when set.
     pub(crate) is_newer: bool,
     pub(crate) number_text: NumberText,
+    /// What `cosmos_proto.scalar` alone says: screens go by that, whatever the custom type.
+    pub(crate) scalar: NumberText,
     pub(crate) amino: AminoField,
 }
 
@@ -354,6 +387,11 @@ impl Options<'_> {
             number_text: match (scalar.as_str(), custom_type.as_str()) {
                 (_, "cosmossdk.io/math.LegacyDec") => NumberText::Dec,
                 ("cosmos.Int", _) | (_, "cosmossdk.io/math.Int") => NumberText::Int,
+                _ => NumberText::No,
+            },
+            scalar: match scalar.as_str() {
+                "cosmos.Dec" => NumberText::Dec,
+                "cosmos.Int" => NumberText::Int,
                 _ => NumberText::No,
             },
             amino: AminoField {

@@ -1,5 +1,5 @@
-use plume_proto::Message;
-use plume_proto::cosmos::tx::v1beta1::{Fee, TxBody};
+use plume_proto::cosmos::tx::v1beta1::{Fee, SignDocDirectAux, TxBody};
+use plume_proto::{Any, Message};
 
 use crate::CodecError;
 use crate::amino::Writer;
@@ -35,6 +35,22 @@ pub fn sign_doc_direct(body: &[u8], auth_info: &[u8], chain_id: &str, account_nu
         put_varint(&mut out, account_number);
     }
     out
+}
+
+/// Returns the bytes that `SIGN_MODE_DIRECT_AUX` signs: the received body and who signs it, not the fee, so that whoever
+/// pays can choose it later. `public_key` is the account's key; of a threshold key, not of its member.
+///
+/// Nobody may sign so for the fee that they pay; the caller sees to that.
+pub fn sign_doc_direct_aux(body: &[u8], public_key: &Any, signer: &SignerData<'_>) -> Vec<u8> {
+    let document = SignDocDirectAux {
+        body_bytes: body.to_vec(),
+        public_key: Some(public_key.clone()),
+        chain_id: signer.chain_id.to_owned(),
+        account_number: signer.account_number,
+        sequence: signer.sequence,
+        ..SignDocDirectAux::default()
+    };
+    document.encode_to_vec()
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {

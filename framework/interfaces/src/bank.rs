@@ -1,5 +1,6 @@
 use plume_kit::{Abort, Ctx, TxError};
 use plume_primitives::{Address, Amount, Coins, Denom};
+use plume_proto::cosmos::bank::v1beta1::Metadata;
 use plume_state::{KvRead, StateError};
 
 /// Why coins move. Every way in which a balance can change has its own reason.
@@ -124,6 +125,12 @@ pub trait Bank: Send + Sync + 'static {
     /// # Errors
     /// State that cannot be read, gas.
     fn supply(&self, state: &dyn KvRead, denom: &Denom) -> Result<Amount, StateError>;
+
+    /// How a denomination is written for people, `None` where nothing is recorded. Charges one read.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    fn denom_metadata(&self, state: &dyn KvRead, denom: &Denom) -> Result<Option<Metadata>, StateError>;
 
     /// Moves coins, after the transfer hooks, and emits `coin_spent`, `coin_received`,
     /// `transfer` and `message` as the SDK does.

@@ -3,10 +3,11 @@
 use plume_interfaces::{Bank as BankApi, MoveReason, Permission};
 use plume_kit::{Abort, Ctx};
 use plume_primitives::{Address, Amount, Coins, Denom};
+use plume_proto::cosmos::bank::v1beta1::Metadata;
 use plume_state::{KvRead, StateError};
 
 use crate::movement::{Leg, Movement};
-use crate::state::{self, SUPPLY};
+use crate::state::{self, METADATA, SUPPLY};
 use crate::{Bank, BankError};
 
 impl BankApi for Bank {
@@ -26,6 +27,10 @@ impl BankApi for Bank {
 
     fn supply(&self, state: &dyn KvRead, denom: &Denom) -> Result<Amount, StateError> {
         Ok(SUPPLY.get(state, denom)?.unwrap_or_default())
+    }
+
+    fn denom_metadata(&self, state: &dyn KvRead, denom: &Denom) -> Result<Option<Metadata>, StateError> {
+        METADATA.get(state, denom)
     }
 
     fn move_coins(

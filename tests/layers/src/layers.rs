@@ -45,7 +45,8 @@ impl Layer {
             | "framework/primitives"
             | "framework/crypto"
             | "framework/codec"
-            | "light-client" => Self::Data,
+            | "light-client"
+            | "clients/ts/gen" => Self::Data,
             "framework/state" | "framework/state-rocksdb" => Self::State,
             "framework/interfaces" | "framework/kit" | "framework/engine" | "framework/testkit" => Self::Framework,
             "app/chain" => Self::Chain,

@@ -16,7 +16,8 @@ use plume_proto::cosmos::crypto::multisig::v1beta1::MultiSignature;
 
 use super::decode::{DecodedTx, Signature, Signers, internal};
 use super::execute::Mode;
-use super::signatures::{Prepared, mode};
+use super::sign_mode;
+use super::signatures::Prepared;
 use crate::machine::{Machine, Rules};
 
 /// The SDK's bound on gas limits, so that they fit the signed numbers of ABCI.
@@ -343,8 +344,7 @@ impl Ante<'_> {
             if matches!(self.mode, Mode::Simulate | Mode::Recheck) {
                 continue;
             }
-            let verdict = self.prepared.verify(index, key, &account, self.rules, &self.machine.verified);
-            if let Err(reason) = verdict {
+            if let Err(reason) = self.prepared.verify(ctx, self.machine, self.rules, index, key, &account)? {
                 return Err(self.signature_failure(index, &account, &reason).into());
             }
         }
@@ -402,7 +402,7 @@ fn is_incomplete(data: &SignatureData) -> bool {
 
 fn is_amino_only(data: &SignatureData) -> bool {
     match data {
-        SignatureData::Single { mode, .. } => *mode == mode::LEGACY_AMINO_JSON,
+        SignatureData::Single { mode, .. } => *mode == sign_mode::LEGACY_AMINO_JSON,
         SignatureData::Multi { signatures, .. } => signatures.iter().all(is_amino_only),
     }
 }

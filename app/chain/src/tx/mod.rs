@@ -5,6 +5,8 @@ mod decode;
 mod execute;
 mod fee;
 mod remembered;
+mod sign_bytes;
+mod sign_mode;
 mod signatures;
 
 pub(crate) use execute::{Mode, Transactions, contain, run_ante, run_tx};

@@ -1,39 +1,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plume_codec::{SignerData, sign_doc_amino, sign_doc_direct};
 use plume_crypto::{Job, PublicKey, SignatureData, VerifyCache, checks, first_failure};
 use plume_interfaces::Account;
-use plume_kit::{Fatal, ProofJob, TxError};
-use plume_primitives::Address;
+use plume_kit::{Abort, Ctx, Fatal, ProofJob, TxError};
+use plume_primitives::{Address, Denom};
+use plume_proto::cosmos::bank::v1beta1::Metadata;
 use plume_state::StateView;
 use rayon::prelude::*;
 
 use super::decode::{DecodedTx, decode};
 use super::remembered::Decoded;
+use super::sign_bytes::{SigningAccount, sign_bytes};
+use super::sign_mode;
 use crate::machine::{Machine, Rules};
-
-/// `cosmos.tx.signing.v1beta1.SignMode`.
-pub(super) mod mode {
-    pub const DIRECT: i32 = 1;
-    pub const LEGACY_AMINO_JSON: i32 = 127;
-
-    /// The mode's name in error texts.
-    pub fn name(mode: i32) -> String {
-        let known = [
-            (0, "SIGN_MODE_UNSPECIFIED"),
-            (DIRECT, "SIGN_MODE_DIRECT"),
-            (2, "SIGN_MODE_TEXTUAL"),
-            (3, "SIGN_MODE_DIRECT_AUX"),
-            (LEGACY_AMINO_JSON, "SIGN_MODE_LEGACY_AMINO_JSON"),
-            (191, "SIGN_MODE_EIP_191"),
-        ];
-        known
-            .iter()
-            .find(|(number, _)| *number == mode)
-            .map_or_else(|| mode.to_string(), |(_, name)| (*name).to_owned())
-    }
-}
 
 /// A transaction of a block before it is executed: decoded, and its signatures already judged where the state below
 /// the block let them be.
@@ -75,34 +55,57 @@ impl Prepared {
         self.failed_proofs.iter().find(|(message, _)| *message == index).map(|(_, e)| e)
     }
 
-    /// Whether the signature of signer `index` is valid for `account`, whose key is `key`.
+    /// Whether the signature of signer `index` is valid for `account`, whose key is `key`; the inner error says why not.
     ///
     /// # Security
     /// A verdict reached before the block counts only if everything it depended on is still so; else the signature
     /// is verified now. So a changed account number, key or sequence never lets an old verdict stand.
+    ///
+    /// # Consensus
+    /// Textual sign bytes depend on metadata in the state, which costs gas to read: they are always made anew. The
+    /// signature is still verified only once, since valid ones are remembered under the bytes that were signed.
+    ///
+    /// # Errors
+    /// Out of gas while reading metadata, and state that cannot be read.
     pub fn verify(
         &self,
+        ctx: &Ctx<'_>,
+        machine: &Machine,
+        rules: &Rules,
         index: usize,
         key: &PublicKey,
         account: &Account,
-        rules: &Rules,
-        cache: &VerifyCache,
-    ) -> Result<(), String> {
+    ) -> Result<Result<(), String>, Abort> {
         let earlier = self.verdicts.get(index).and_then(Option::as_ref).filter(|verdict| {
             verdict.key == *key && verdict.account_number == account.number && verdict.sequence == account.sequence
         });
         if let Some(verdict) = earlier {
-            return verdict.outcome.clone();
+            return Ok(verdict.outcome.clone());
         }
-        let Ok(tx) = &*self.tx else { return Err("transaction cannot be decoded".to_owned()) };
-        let data = signature_data(tx, index)?;
-        let leaves = checks(key, data).map_err(|e| e.to_string())?;
-        let jobs = jobs(tx, &leaves, rules, account.number, account.sequence)?;
-        let verdicts: Vec<bool> = match jobs.as_slice() {
-            [job] => vec![cache.verify(job)],
-            several => cache.verify_all(several),
+        let Ok(tx) = &*self.tx else { return Ok(Err("transaction cannot be decoded".to_owned())) };
+        let leaves = match signature_data(tx, index).and_then(|data| checks(key, data).map_err(|e| e.to_string())) {
+            Ok(leaves) => leaves,
+            Err(reason) => return Ok(Err(reason)),
         };
-        first_failure(&leaves, &verdicts).map_err(|e| e.to_string())
+        let signer = SigningAccount {
+            address: account.address.clone(),
+            key,
+            number: account.number,
+            sequence: account.sequence,
+        };
+        let mut metadata = |denom: &Denom| machine.bank.denom_metadata(ctx, denom).map_err(Abort::from);
+        let jobs = match jobs(tx, &leaves, rules, &signer, &mut metadata)? {
+            Ok(jobs) => jobs,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        Ok(first_failure(&leaves, &verify_jobs(&machine.verified, &jobs)).map_err(|e| e.to_string()))
+    }
+}
+
+fn verify_jobs(cache: &VerifyCache, jobs: &[Job]) -> Vec<bool> {
+    match jobs {
+        [job] => vec![cache.verify(job)],
+        several => cache.verify_all(several),
     }
 }
 
@@ -112,42 +115,42 @@ fn signature_data(tx: &DecodedTx, index: usize) -> Result<&SignatureData, String
 }
 
 /// The checks that `leaves` need, each over the bytes of its own sign mode.
-fn jobs(
+fn jobs<E>(
     tx: &DecodedTx,
     leaves: &[plume_crypto::Leaf<'_>],
     rules: &Rules,
-    account_number: u64,
-    sequence: u64,
-) -> Result<Vec<Job>, String> {
+    signer: &SigningAccount<'_>,
+    metadata: &mut dyn FnMut(&Denom) -> Result<Option<Metadata>, E>,
+) -> Result<Result<Vec<Job>, String>, E> {
     // The keys of a multisig sign the same bytes, so those of each mode are made once.
     let mut made: Vec<(i32, Bytes)> = Vec::with_capacity(1);
-    leaves
-        .iter()
-        .map(|leaf| {
-            let message = match made.iter().find(|(mode, _)| *mode == leaf.mode) {
-                Some((_, bytes)) => bytes.clone(),
-                None => {
-                    let bytes = sign_bytes(tx, leaf.mode, rules, account_number, sequence)?;
+    let mut jobs = Vec::with_capacity(leaves.len());
+    for leaf in leaves {
+        let message = match made.iter().find(|(mode, _)| *mode == leaf.mode) {
+            Some((_, bytes)) => bytes.clone(),
+            None => {
+                let bytes = match sign_bytes(tx, leaf.mode, rules, signer, metadata)? {
+                    Ok(bytes) => bytes,
+                    Err(reason) => return Ok(Err(reason)),
+                };
+                // # Consensus
+                // The SDK reads metadata for each key that signs the screens, and charges for it.
+                if leaf.mode != sign_mode::TEXTUAL {
                     made.push((leaf.mode, bytes.clone()));
-                    bytes
                 }
-            };
-            Ok(leaf.job(message))
-        })
-        .collect()
+                bytes
+            }
+        };
+        jobs.push(leaf.job(message));
+    }
+    Ok(Ok(jobs))
 }
 
-fn sign_bytes(tx: &DecodedTx, mode: i32, rules: &Rules, account_number: u64, sequence: u64) -> Result<Bytes, String> {
-    let chain_id = rules.chain.chain_id.as_str();
-    match mode {
-        mode::DIRECT => Ok(sign_doc_direct(&tx.body_bytes, &tx.auth_info_bytes, chain_id, account_number).into()),
-        mode::LEGACY_AMINO_JSON => {
-            let fee = tx.auth_info.fee.clone().unwrap_or_default();
-            let signer = SignerData { chain_id, account_number, sequence };
-            let bytes = sign_doc_amino(&tx.body_bytes, &tx.body, &fee, &signer).map_err(|e| e.to_string())?;
-            Ok(bytes.into())
-        }
-        other => Err(format!("unsupported sign mode {}", mode::name(other))),
+/// Whether any of the keys has signed screens.
+fn is_textual(data: &SignatureData) -> bool {
+    match data {
+        SignatureData::Single { mode, .. } => *mode == sign_mode::TEXTUAL,
+        SignatureData::Multi { signatures, .. } => signatures.iter().any(is_textual),
     }
 }
 
@@ -215,7 +218,7 @@ pub(crate) fn prepare_all(
             let verdicts = match &*tx {
                 Ok(tx) => {
                     let judge = |(index, expected): (usize, Option<Expected>)| {
-                        expected.map(|expected| judge(tx, index, expected, &mut verdicts))
+                        expected.and_then(|expected| judge(tx, index, expected, &mut verdicts))
                     };
                     expected.into_iter().enumerate().map(judge).collect()
                 }
@@ -235,6 +238,8 @@ struct Expected {
     account_number: u64,
     sequence: u64,
     jobs: Result<Vec<Job>, String>,
+    /// The verdict depends on metadata too, so it only warms the memory of valid signatures.
+    textual: bool,
 }
 
 fn expect_signers(
@@ -260,23 +265,38 @@ fn expect_signers(
         // The sequence is the one signed, so that several transactions of one account in a block all find their
         // verdict; execution compares it with the account's.
         let sequence = info.sequence;
-        let jobs = signature_data(tx, index)
-            .and_then(|data| checks(&key, data).map_err(|e| e.to_string()))
-            .and_then(|leaves| jobs(tx, &leaves, rules, account.number, sequence));
-        Ok(Some(Expected { key, account_number: account.number, sequence, jobs }))
+        let data = signature_data(tx, index);
+        let textual = data.as_ref().is_ok_and(|data| is_textual(data));
+        let leaves = data.and_then(|data| checks(&key, data).map_err(|e| e.to_string()));
+        let jobs = match leaves {
+            Ok(leaves) => {
+                let signer = SigningAccount { address: address.clone(), key: &key, number: account.number, sequence };
+                let mut metadata = |denom: &Denom| {
+                    machine.bank.denom_metadata(state.as_ref(), denom).map_err(|e| Fatal::new(format!("metadata: {e}")))
+                };
+                jobs(tx, &leaves, rules, &signer, &mut metadata)?
+            }
+            Err(reason) => Err(reason),
+        };
+        Ok(Some(Expected { key, account_number: account.number, sequence, jobs, textual }))
     };
     signers.all.iter().zip(&tx.infos).enumerate().map(expect).collect()
 }
 
-fn judge(tx: &DecodedTx, index: usize, expected: Expected, verdicts: &mut impl Iterator<Item = bool>) -> Verdict {
-    let Expected { key, account_number, sequence, jobs } = expected;
+fn judge(
+    tx: &DecodedTx,
+    index: usize,
+    expected: Expected,
+    verdicts: &mut impl Iterator<Item = bool>,
+) -> Option<Verdict> {
+    let Expected { key, account_number, sequence, jobs, textual } = expected;
     let outcome = jobs.and_then(|jobs| {
         let own: Vec<bool> = verdicts.by_ref().take(jobs.len()).collect();
         let data = signature_data(tx, index)?;
         let leaves = checks(&key, data).map_err(|e| e.to_string())?;
         first_failure(&leaves, &own).map_err(|e| e.to_string())
     });
-    Verdict { key, account_number, sequence, outcome }
+    (!textual).then_some(Verdict { key, account_number, sequence, outcome })
 }
 
 fn remembered_or_decoded(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Decoded {

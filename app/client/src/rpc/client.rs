@@ -5,7 +5,9 @@ use base64::prelude::BASE64_STANDARD;
 use plume_crypto::PublicKey;
 use plume_primitives::{Coin, Timestamp};
 use plume_proto::cosmos::auth::v1beta1::{BaseAccount, ModuleAccount, QueryAccountRequest, QueryAccountResponse};
-use plume_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
+use plume_proto::cosmos::bank::v1beta1::{
+    Metadata, QueryBalanceRequest, QueryBalanceResponse, QueryDenomMetadataRequest, QueryDenomMetadataResponse,
+};
 use plume_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
 use plume_proto::tendermint::crypto::{ProofOp, ProofOps};
 use plume_proto::{Message, type_url};
@@ -230,6 +232,20 @@ impl RpcClient {
             sequence: base.sequence,
             public_key: public_key.map_err(|error| unexpected(error.to_string()))?,
         }))
+    }
+
+    /// How `denom` is written for people; `None` if the chain has nothing recorded.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub fn denom_metadata(&self, denom: &str) -> Result<Option<Metadata>, QueryError> {
+        const PATH: &str = "/cosmos.bank.v1beta1.Query/DenomMetadata";
+        let request = QueryDenomMetadataRequest { denom: denom.to_owned() };
+        let response: QueryDenomMetadataResponse = match self.query(PATH, &request, None) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        Ok(response.metadata)
     }
 
     /// How much of `denom` an account holds.

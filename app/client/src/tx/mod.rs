@@ -15,7 +15,9 @@ use thiserror::Error;
 
 pub use draft::{TxDraft, simulate_request};
 pub use multisig::{combine_multisig, descriptors_from_json, descriptors_to_json, sign_as_multisig_member};
-pub use sign::{SignMode, Signer, require_valid, required_signers, sign, sign_bytes};
+pub use sign::{
+    DenomSource, SignMode, Signer, require_valid, require_valid_asking, required_signers, sign, sign_asking, sign_bytes,
+};
 
 /// Why a transaction cannot be built, read or signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -42,9 +44,18 @@ pub enum TxError {
         /// Addresses whose signatures are needed.
         needed: Vec<String>,
     },
-    /// More than one signer in the mode that covers the others' keys.
-    #[error("sign mode direct serves transactions with one signer, this one needs {0}: use --sign-mode amino-json")]
-    DirectWithSeveral(usize),
+    /// A mode that covers the keys of all signers, while some have not signed.
+    #[error(
+        "sign modes direct and textual cover the keys of all signers, and {0} of them are missing: let them sign before \
+         in amino-json or direct-aux, or sign in one of these"
+    )]
+    NotTheLast(usize),
+    /// The mode for those who do not pay the fee.
+    #[error("fee payer {0} cannot sign with direct-aux")]
+    AuxByPayer(String),
+    /// Nobody says how a denomination is written, which the textual mode must know.
+    #[error("sign mode textual: {0}")]
+    Denom(String),
     /// A threshold key that a single signature was made for, or the other way round.
     #[error("key {0} is not a threshold key")]
     NotAMultisig(String),
@@ -63,7 +74,7 @@ pub enum TxError {
         error: SignatureError,
     },
     /// A sign mode that does not exist here.
-    #[error("unknown sign mode {0:?}: use direct or amino-json")]
+    #[error("unknown sign mode {0:?}: use direct, amino-json, textual or direct-aux")]
     SignMode(String),
     /// A signature descriptor without key or data.
     #[error("a signature in this file has no {0}")]

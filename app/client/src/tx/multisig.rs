@@ -25,7 +25,8 @@ pub fn sign_as_multisig_member(
     index_of(group, &key.public_key(), prefix)?;
     // Direct mode would cover the combined signature's own bit array, which nobody knows yet.
     let mode = SignMode::AminoJson;
-    let signature = Bytes::copy_from_slice(&key.sign(&sign_bytes(tx, mode, signer)?));
+    let no_coins = &mut |_: &str| Ok(None);
+    let signature = Bytes::copy_from_slice(&key.sign(&sign_bytes(tx, mode, group, signer, prefix, no_coins)?));
     Ok(SignatureDescriptor {
         public_key: Some(key.public_key().to_any()),
         data: Some(to_data(&SignatureData::Single { mode: mode.number(), signature })),

@@ -1,11 +1,11 @@
 use plume_client::{
     HdPath, Mnemonic, SignMode, Signer, TxDraft, TxError, combine_multisig, decode_tx, descriptors_from_json,
-    descriptors_to_json, encode_tx, require_valid, required_signers, sign, sign_as_multisig_member, sign_bytes,
-    simulate_request, tx_from_json, tx_hash, tx_to_json,
+    descriptors_to_json, encode_tx, require_valid, require_valid_asking, required_signers, sign,
+    sign_as_multisig_member, sign_asking, sign_bytes, simulate_request, tx_from_json, tx_hash, tx_to_json,
 };
 use plume_crypto::{PrivateKey, PublicKey, SignatureData};
 use plume_primitives::{Bech32Prefix, Gas};
-use plume_proto::cosmos::bank::v1beta1::{Input, MsgMultiSend, MsgSend, Output};
+use plume_proto::cosmos::bank::v1beta1::{DenomUnit, Input, Metadata, MsgMultiSend, MsgSend, Output};
 use plume_proto::cosmos::base::v1beta1::Coin;
 use plume_proto::cosmos::tx::v1beta1::Tx;
 
@@ -37,6 +37,11 @@ fn send_from(from: &PublicKey) -> TxDraft {
 }
 
 const CHAIN: Signer<'_> = Signer { chain_id: "simd-testing", account_number: 1, sequence: 0 };
+
+/// A node that no mode but the textual one may ask.
+fn unasked(denom: &str) -> Result<Option<Metadata>, String> {
+    panic!("asked for {denom}")
+}
 
 /// Checks every signature of a complete transaction as the chain does.
 fn require_all_valid(tx: &Tx, signers: &[Signer<'_>]) -> Result<(), TxError> {
@@ -81,7 +86,8 @@ fn direct_signatures_are_those_of_cosmjs() {
 fn amino_sign_bytes_are_the_sorted_json() {
     let mut tx = send_from(&faucet().public_key()).memo("hi & <bye>").timeout_height(9).build();
     let signer = Signer { sequence: 3, ..CHAIN };
-    let text = String::from_utf8(sign_bytes(&tx, SignMode::AminoJson, &signer).expect("sign bytes")).expect("text");
+    let bytes = sign_bytes(&tx, SignMode::AminoJson, &faucet().public_key(), &signer, &cosmos(), &mut unasked);
+    let text = String::from_utf8(bytes.expect("sign bytes")).expect("text");
     assert_eq!(
         text,
         r#"{"account_number":"1","chain_id":"simd-testing","fee":{"amount":[{"amount":"2000","denom":"ucosm"}],"gas":"200000"},"memo":"hi \u0026 \u003cbye\u003e","msgs":[{"type":"cosmos-sdk/MsgSend","value":{"amount":[{"amount":"1234567","denom":"ucosm"}],"from_address":"cosmos1pkptre7fdkl6gfrzlesjjvhxhlc3r4gmmk8rs6","to_address":"cosmos1qypqxpq9qcrsszg2pvxq6rs0zqg3yyc5lzv7xu"}}],"sequence":"3","timeout_height":"9"}"#
@@ -140,12 +146,61 @@ fn several_signers_sign_in_any_order() {
     let mut tx = draft.build();
     let expected: Vec<_> = [2, 1, 3].map(|seed| secret(seed).public_key().address()).to_vec();
     assert_eq!(required_signers(&tx, &cosmos()), Ok(expected));
-    assert_eq!(sign(&mut tx, &secret(1), SignMode::Direct, &CHAIN, &cosmos()), Err(TxError::DirectWithSeveral(3)));
+    assert_eq!(sign(&mut tx, &secret(1), SignMode::Direct, &CHAIN, &cosmos()), Err(TxError::NotTheLast(2)));
     let account = |seed: u8| Signer { account_number: seed.into(), sequence: u64::from(seed) * 10, ..CHAIN };
     for seed in [3, 2, 1, 3] {
         sign(&mut tx, &secret(seed), SignMode::AminoJson, &account(seed), &cosmos()).expect("signed");
     }
     assert_eq!(require_all_valid(&tx, &[account(2), account(1), account(3)]), Ok(()), "in the required order");
+}
+
+#[test]
+fn who_pays_signs_last_and_directly_over_auxiliary_signatures() {
+    let (alice, payer) = (secret(1), secret(3));
+    let draft = send_from(&alice.public_key()).fee_payer(&address(&payer.public_key()));
+    let mut tx = draft.build();
+    let account = |number| Signer { account_number: number, ..CHAIN };
+    let refused = sign(&mut tx, &payer, SignMode::DirectAux, &account(3), &cosmos());
+    assert_eq!(refused, Err(TxError::AuxByPayer(address(&payer.public_key()))));
+    assert_eq!(sign(&mut tx, &payer, SignMode::Direct, &account(3), &cosmos()), Err(TxError::NotTheLast(1)));
+    sign(&mut tx, &alice, SignMode::DirectAux, &account(1), &cosmos()).expect("signed");
+    // The fee is decided afterwards.
+    tx.auth_info.as_mut().and_then(|auth| auth.fee.as_mut()).expect("a fee").gas_limit = 123;
+    sign(&mut tx, &payer, SignMode::Direct, &account(3), &cosmos()).expect("signed");
+    assert_eq!(require_all_valid(&tx, &[account(1), account(3)]), Ok(()));
+    // The first signer pays where nobody is named.
+    let mut own = send_from(&alice.public_key()).build();
+    let refused = sign(&mut own, &alice, SignMode::DirectAux, &account(1), &cosmos());
+    assert_eq!(refused, Err(TxError::AuxByPayer(address(&alice.public_key()))));
+}
+
+#[test]
+fn screens_are_signed_with_what_the_node_says_about_denominations() {
+    let mut tx = send_from(&faucet().public_key()).build();
+    let unit = |denom: &str, exponent| DenomUnit { denom: denom.to_owned(), exponent, aliases: Vec::new() };
+    let atom = |exponent| Metadata {
+        base: "ucosm".to_owned(),
+        display: "cosm".to_owned(),
+        denom_units: vec![unit("ucosm", 0), unit("cosm", exponent)],
+        ..Metadata::default()
+    };
+    let before = tx.clone();
+    let alone = sign(&mut tx, &faucet(), SignMode::Textual, &CHAIN, &cosmos());
+    assert_eq!(alone, Err(TxError::Denom("how ucosm is written for people must be asked of a node".to_owned())));
+    assert_eq!(tx, before);
+    let mut asked = Vec::new();
+    let mut node = |denom: &str| {
+        asked.push(denom.to_owned());
+        Ok(Some(atom(6)))
+    };
+    sign_asking(&mut tx, &faucet(), SignMode::Textual, &CHAIN, &cosmos(), &mut node).expect("signed");
+    assert_eq!(asked, ["ucosm", "ucosm"], "the message's coin, the fee's");
+    let data = SignatureData::Single { mode: 2, signature: tx.signatures[0].clone().into() };
+    let key = faucet().public_key();
+    let judge = |exponent| {
+        require_valid_asking(&tx, &key, &data, &CHAIN, &cosmos(), &mut |_: &str| Ok(Some(atom(exponent)))).is_ok()
+    };
+    assert_eq!((judge(6), judge(5)), (true, false));
 }
 
 fn group() -> PublicKey {

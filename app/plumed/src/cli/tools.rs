@@ -27,6 +27,10 @@ pub enum CometCommand {
         #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
         output: OutputFormat,
     },
+    /// Remove all blocks and state, and keep the validator's sign state: the node begins again, with a snapshot or the
+    /// first block. Stop the node before.
+    #[command(after_help = "Example:\n  plumed comet reset-state")]
+    ResetState,
     /// Remove all blocks and state, and reset the validator's sign state. Dangerous: a validator may sign twice.
     #[command(after_help = "Example:\n  plumed comet unsafe-reset-all --keep-addr-book")]
     UnsafeResetAll {

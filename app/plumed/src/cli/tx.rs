@@ -79,6 +79,10 @@ pub enum SignModeArg {
     Direct,
     /// Amino JSON.
     AminoJson,
+    /// Screens for people; asks the node how denominations are written.
+    Textual,
+    /// The body without the fee, which another signer pays.
+    DirectAux,
 }
 
 /// `tx ...`

@@ -22,6 +22,13 @@ pub fn run(home: &Home, command: &CometCommand) -> Result<()> {
             let prefix = GenesisFile::read(home.genesis())?.prefix()?;
             println!("{}", valcons(&comet.validator_key()?, &prefix));
         }
+        CometCommand::ResetState => {
+            comet.reset_state()?;
+            println!(
+                "removed all blocks and state under {}, kept keys, configuration, genesis and what was signed",
+                comet.data_dir().display()
+            );
+        }
         CometCommand::Version { output } => {
             let version = plume_home::config::COMETBFT_VERSION;
             let shown = json!({"cometbft": version, "abci": ABCI, "blockprotocol": BLOCK_PROTOCOL, "p2pprotocol": P2P_PROTOCOL});

@@ -1,10 +1,11 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use nix::sys::statvfs::statvfs;
 use plume_chain::ChainReader;
 use plume_cometbft::{CometBft, ListenAddress, Stop, SupervisorOptions};
 use plume_engine::Executor;
@@ -16,12 +17,17 @@ use crate::home::Home;
 use crate::logs;
 use crate::{doors, node, raft};
 
+/// Free bytes without which a node does not start. On a full disk a database could fail while it is opened, and RocksDB
+/// as Debian builds it then aborts on its second line of log, before anybody has said why.
+const LEAST_ROOM: u64 = 16 << 20;
+
 /// Runs the node until it is asked to stop.
 pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitCode> {
     let stop = Stop::default();
     if args.stop_with_stdin {
         stop_with_stdin(stop.clone());
     }
+    require_room(&home.comet().data_dir())?;
     let chain = node::open(home, &node::Overrides::of(args))?;
     let app = home.app_config()?;
     write_checkpoints(chain.reader(), app.checkpoint_minutes);
@@ -51,6 +57,17 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn require_room(data: &Path) -> Result<()> {
+    let disk = statvfs(data).with_context(|| format!("cannot see how much room {} has", data.display()))?;
+    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+    ensure!(
+        free >= LEAST_ROOM,
+        "the disk of {} is full: {free} bytes are free, {LEAST_ROOM} are needed to start. Make room; nothing is lost",
+        data.display()
+    );
+    Ok(())
 }
 
 /// Writes a checkpoint of the state's trees every `minutes`, in the background; a failure costs the next start time,

@@ -22,6 +22,13 @@ fn coins_are_sent_read_back_proved_and_exported() {
     let height: u64 = sent["height"].as_str().unwrap().parse().unwrap();
     assert_eq!(devnet.balance(&bob, Some(&(height - 1).to_string())), bob_before);
 
+    let to_itself = ["tx", "bank", "send", "bob", &bob, "1uplume", "--sign-mode", "textual"];
+    let textual = devnet.send(&to_itself);
+    assert_eq!((textual["code"].as_u64(), textual["raw_log"].as_str()), (Some(0), Some("")));
+    assert_eq!(textual["tx"]["auth_info"]["signer_infos"][0]["mode_info"]["single"]["mode"], "SIGN_MODE_TEXTUAL");
+    let aux = devnet.run(&[&to_itself[..7], &["direct-aux", "--yes"]].concat()).failure();
+    assert!(aux.contains(&format!("fee payer {bob} cannot sign with direct-aux")), "{aux}");
+
     let amino = [
         "tx",
         "bank",

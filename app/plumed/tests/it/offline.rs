@@ -114,6 +114,9 @@ fn transaction_is_made_signed_and_coded_without_a_node() {
         assert_eq!(decoded["body"]["messages"][0]["@type"], "/cosmos.bank.v1beta1.MsgSend");
         assert_eq!(decoded["auth_info"]["signer_infos"][0]["sequence"], "3");
     }
+    let sign = ["tx", "sign", file.to_str().unwrap(), "--from", "faucet", "--sign-mode", "textual"];
+    let textual = plumed(dir.path(), &[&sign[..], &offline].concat()).failure();
+    assert!(textual.contains("--offline, so nobody says how ucosm is written for people"), "{textual}");
 }
 
 #[test]

@@ -111,6 +111,8 @@ pub struct Driver<E: Executor> {
     /// Until this height blocks come from peers, not from the Raft log.
     sync_target: LogCursor,
     standings: BTreeMap<PeerId, Standing>,
+    /// When the operator was told that no peer has the next block any more.
+    out_of_reach_told: Option<Instant>,
     bound: BTreeMap<PeerId, Option<[u8; 20]>>,
     asked: BTreeSet<PeerId>,
     fence: Option<Fence>,
@@ -185,6 +187,7 @@ impl<E: Executor> Driver<E> {
             membership: cursor.membership,
             sync_target: parts.sync_target,
             standings: BTreeMap::new(),
+            out_of_reach_told: None,
             bound: BTreeMap::new(),
             asked: BTreeSet::new(),
             electing: false,

@@ -7,6 +7,7 @@ use plume_block::{FullBlock, Vote, raw, verify_commit};
 use plume_engine::{Executor, Fatal};
 use plume_p2p::{PeerId, Peers};
 use plume_primitives::Height;
+use tokio::time::Instant;
 
 use super::{Driver, TICK};
 use crate::ask::ask;
@@ -16,6 +17,10 @@ use crate::worker::fatal;
 
 /// How long a peer has for an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
+/// How long peers have to connect before their blocks are judged.
+const PEERS_TIME: Duration = Duration::from_secs(5);
+/// How often an operator is told the same.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Blocks that are asked for before the first has arrived.
 const AHEAD: u64 = 16;
 
@@ -50,6 +55,7 @@ impl<E: Executor> Driver<E> {
             self.view.set_target(target);
             let wanted: Vec<(u64, Vec<PeerId>)> = (next..=last).map(|height| (height, self.holders(height))).collect();
             if wanted.first().is_none_or(|(_, peers)| peers.is_empty()) {
+                self.tell_when_out_of_reach(next);
                 return Ok(());
             }
             let answers = futures_util::future::join_all(wanted.into_iter().map(|(height, peers)| {
@@ -68,6 +74,24 @@ impl<E: Executor> Driver<E> {
                 }
             }
         }
+    }
+
+    /// Says what to do when the peers that are ahead have all dropped the block that this node needs next. The node goes
+    /// on waiting: one that keeps everything may come yet.
+    fn tell_when_out_of_reach(&mut self, next: u64) {
+        let now = Instant::now();
+        let recently = self.out_of_reach_told.is_some_and(|told| now.duration_since(told) < TOLD_EVERY);
+        if recently || self.decided_at.elapsed() < PEERS_TIME {
+            return;
+        }
+        let ahead = self.standings.values().filter(|standing| standing.height >= next && standing.base > next);
+        let Some(kept) = ahead.map(|standing| standing.base).min() else { return };
+        self.out_of_reach_told = Some(now);
+        tracing::error!(
+            "this node needs block {next}, and its peers keep blocks from {kept} on: it cannot catch up with them. Let it \
+             begin with a snapshot of the state: stop it; `plumed comet reset-state` (keeps keys and what was signed); \
+             set enable, trust_height and trust_hash in [statesync] of config.toml; start it"
+        );
     }
 
     /// Connected peers that say they have the block, best standing first.

@@ -13,6 +13,7 @@ mod queries;
 mod refusals;
 mod replay;
 mod retention;
+mod sign_modes;
 mod snapshots;
 mod transfers;
 mod upgrade;

@@ -12,7 +12,7 @@ use plume_proto::{Any, Message, any};
 use crate::support::*;
 
 /// A number and a text in codespace `sdk`.
-type Failure<'a> = (u32, &'a str);
+pub type Failure<'a> = (u32, &'a str);
 
 fn state_of(net: &Net) -> Vec<(u128, Option<(u64, u64)>)> {
     let mut addresses: Vec<String> = NAMES.iter().map(|name| addr(name)).collect();
@@ -22,7 +22,7 @@ fn state_of(net: &Net) -> Vec<(u128, Option<(u64, u64)>)> {
 
 /// The transaction is refused by CheckTx and fails its checks in a block, with the same text; nothing has changed.
 #[track_caller]
-fn refused_everywhere(net: &mut Net, tx: &Bytes, (code, log): Failure<'_>) -> TxResult {
+pub fn refused_everywhere(net: &mut Net, tx: &Bytes, (code, log): Failure<'_>) -> TxResult {
     let check = net.check(tx);
     assert_eq!((check.code, check.codespace.as_str(), check.log.as_str()), (code, "sdk", log), "CheckTx");
     refused_in_block(net, tx, (code, log))
@@ -93,19 +93,6 @@ fn wrong_chain_id_is_unauthorized() {
     let log = "signature verification failed; please verify account number (0), sequence (0) and chain-id \
                (plume-local-1): unauthorized";
     refused_everywhere(&mut net, &tx, (4, log));
-}
-
-#[test]
-fn unsupported_sign_modes_are_unauthorized() {
-    let mut net = net();
-    for (mode, name) in [(0, "SIGN_MODE_UNSPECIFIED"), (2, "SIGN_MODE_TEXTUAL"), (3, "SIGN_MODE_DIRECT_AUX")] {
-        let tx = payment(&net).mode(mode).sign();
-        let log = format!(
-            "signature verification failed; please verify account number (0) and chain-id (plume-local-1): \
-             (unsupported sign mode {name}): unauthorized"
-        );
-        refused_everywhere(&mut net, &tx, (4, &log));
-    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use plume_engine::{
 use plume_primitives::{Address, Bech32Prefix, Height, Timestamp};
 use plume_proto::cosmos::auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse};
 use plume_proto::cosmos::bank::v1beta1::{
-    Input, MsgMultiSend, MsgSend, Output, QueryBalanceRequest, QueryBalanceResponse,
+    Input, Metadata, MsgMultiSend, MsgSend, Output, QueryBalanceRequest, QueryBalanceResponse,
 };
 use plume_proto::cosmos::base::v1beta1::Coin;
 use plume_proto::cosmos::tx::v1beta1::{AuthInfo, Fee, SignerInfo, TxBody, TxRaw};
@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 
 pub const CHAIN_ID: &str = "plume-local-1";
 pub const DIRECT: i32 = 1;
+pub const TEXTUAL: i32 = 2;
+pub const DIRECT_AUX: i32 = 3;
 pub const AMINO: i32 = 127;
 pub const DENOM: &str = "uplume";
 /// What every account of [`Net::new`] holds.
@@ -245,6 +247,27 @@ pub enum By {
     Multi(PublicKey, Vec<(usize, Signer)>),
 }
 
+impl By {
+    pub fn public_key(&self) -> PublicKey {
+        match self {
+            Self::Key(signer) => signer.public_key(),
+            Self::Multi(key, _) => key.clone(),
+        }
+    }
+}
+
+fn multi(mode: i32, key: &PublicKey, members: impl Iterator<Item = (usize, Bytes)>) -> SignatureData {
+    let PublicKey::Multisig(multisig) = key else { panic!("a threshold key") };
+    let mut bits = BitArray::new(multisig.keys().len());
+    let signatures = members
+        .map(|(index, signature)| {
+            bits.set(index);
+            SignatureData::Single { mode, signature }
+        })
+        .collect();
+    SignatureData::Multi { bits, signatures }
+}
+
 /// A transaction in the making; a test breaks exactly one thing of it.
 #[derive(Clone)]
 pub struct Draft {
@@ -252,6 +275,10 @@ pub struct Draft {
     pub fee: Fee,
     pub chain_id: String,
     pub mode: i32,
+    /// Modes of the signers that sign in another, by index.
+    pub modes: Vec<(usize, i32)>,
+    /// What the signers know about denominations, which textual sign bytes depend on.
+    pub metadata: Vec<Metadata>,
     /// Signer, account number, sequence.
     pub by: Vec<(By, u64, u64)>,
     pub leave_out_keys: bool,
@@ -264,6 +291,8 @@ impl Draft {
             fee: Fee { gas_limit: 200_000, amount: vec![coin(2_000)], ..Fee::default() },
             chain_id: CHAIN_ID.to_owned(),
             mode: DIRECT,
+            modes: Vec::new(),
+            metadata: Vec::new(),
             by: by.to_vec(),
             leave_out_keys: false,
         }
@@ -307,58 +336,65 @@ impl Draft {
         let signer_infos = self
             .by
             .iter()
-            .map(|(by, _, sequence)| {
-                let (key, data) = match by {
-                    By::Key(signer) => (signer.public_key(), self.single(Bytes::new())),
+            .enumerate()
+            .map(|(index, (by, _, sequence))| {
+                let mode = self.mode_of(index);
+                let data = match by {
+                    By::Key(_) => SignatureData::Single { mode, signature: Bytes::new() },
                     By::Multi(key, members) => {
-                        let data = self.multi(key, members.iter().map(|(index, _)| (*index, Bytes::new())));
-                        (key.clone(), data)
+                        multi(mode, key, members.iter().map(|(index, _)| (*index, Bytes::new())))
                     }
                 };
-                let public_key = (!self.leave_out_keys).then(|| key.to_any());
+                let public_key = (!self.leave_out_keys).then(|| by.public_key().to_any());
                 SignerInfo { public_key, mode_info: Some(data.to_proto().0), sequence: *sequence }
             })
             .collect();
         AuthInfo { signer_infos, fee: Some(self.fee.clone()), ..AuthInfo::default() }
     }
 
-    fn single(&self, signature: Bytes) -> SignatureData {
-        SignatureData::Single { mode: self.mode, signature }
+    fn mode_of(&self, index: usize) -> i32 {
+        self.modes.iter().find(|(signer, _)| *signer == index).map_or(self.mode, |(_, mode)| *mode)
     }
 
-    fn multi(&self, key: &PublicKey, members: impl Iterator<Item = (usize, Bytes)>) -> SignatureData {
-        let PublicKey::Multisig(multisig) = key else { panic!("a threshold key") };
-        let mut bits = BitArray::new(multisig.keys().len());
-        let signatures = members
-            .map(|(index, signature)| {
-                bits.set(index);
-                self.single(signature)
-            })
-            .collect();
-        SignatureData::Multi { bits, signatures }
-    }
-
-    /// What a signer with this number and sequence signs.
-    pub fn sign_bytes(&self, number: u64, sequence: u64) -> Vec<u8> {
+    /// What signer `index` signs.
+    pub fn sign_bytes(&self, index: usize) -> Vec<u8> {
+        let (by, number, sequence) = &self.by[index];
         let (body, auth_info) = (self.body.encode_to_vec(), self.auth_info().encode_to_vec());
-        if self.mode == AMINO {
-            let signer = plume_codec::SignerData { chain_id: &self.chain_id, account_number: number, sequence };
-            return plume_codec::sign_doc_amino(&body, &self.body, &self.fee, &signer).unwrap();
+        let key = by.public_key();
+        let signer = plume_codec::SignerData { chain_id: &self.chain_id, account_number: *number, sequence: *sequence };
+        match self.mode_of(index) {
+            AMINO => plume_codec::sign_doc_amino(&body, &self.body, &self.fee, &signer).unwrap(),
+            DIRECT_AUX => plume_codec::sign_doc_direct_aux(&body, &key.to_any(), &signer),
+            TEXTUAL => {
+                let who = plume_codec::TextualSigner {
+                    address: &text(&key.address()),
+                    chain_id: &self.chain_id,
+                    account_number: *number,
+                    sequence: *sequence,
+                    public_key: &key.to_any(),
+                };
+                let mut known = |denom: &str| {
+                    Ok::<_, std::convert::Infallible>(self.metadata.iter().find(|m| m.base == denom).cloned())
+                };
+                // What has no screens cannot be signed; some tests want to see the refusal.
+                plume_codec::sign_doc_textual(&body, &auth_info, &who, &mut known).unwrap_or_default()
+            }
+            _ => plume_codec::sign_doc_direct(&body, &auth_info, &self.chain_id, *number),
         }
-        plume_codec::sign_doc_direct(&body, &auth_info, &self.chain_id, number)
     }
 
     pub fn raw(&self) -> TxRaw {
         let signatures = self
             .by
             .iter()
-            .map(|(by, number, sequence)| {
-                let bytes = self.sign_bytes(*number, *sequence);
+            .enumerate()
+            .map(|(index, (by, _, _))| {
+                let bytes = self.sign_bytes(index);
                 match by {
                     By::Key(signer) => signer.sign(&bytes),
                     By::Multi(key, members) => {
                         let signed = members.iter().map(|(index, signer)| (*index, Bytes::from(signer.sign(&bytes))));
-                        self.multi(key, signed).to_proto().1
+                        multi(self.mode_of(index), key, signed).to_proto().1
                     }
                 }
             })

@@ -1,14 +1,14 @@
 //! The way of a transaction from its messages to the node.
 
 use anyhow::{Context, Result, bail, ensure};
-use plume_client::{Account, Keyring, Record, SignMode, Signer, TxDraft, encode_tx, required_signers, sign};
+use plume_client::{Account, Keyring, Record, SignMode, Signer, TxDraft, encode_tx, required_signers};
 use plume_crypto::PublicKey;
 use plume_primitives::{Address, Coin, Coins, DecCoins, Gas};
 use plume_proto::Any;
 use plume_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
 use plume_proto::cosmos::tx::v1beta1::Tx;
 
-use super::{broadcast, file, gas};
+use super::{broadcast, file, gas, signature};
 use crate::cli::{SignModeArg, TxArgs};
 use crate::commands::keys;
 use crate::commands::query::Client;
@@ -71,6 +71,8 @@ pub fn mode(args: &TxArgs) -> SignMode {
     match args.sign_mode {
         SignModeArg::Direct => SignMode::Direct,
         SignModeArg::AminoJson => SignMode::AminoJson,
+        SignModeArg::Textual => SignMode::Textual,
+        SignModeArg::DirectAux => SignMode::DirectAux,
     }
 }
 
@@ -96,7 +98,7 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
         record.with_context(|| format!("key {from} is not in the keyring: use --generate-only to sign elsewhere"))?;
     let place = Place::of(home, args, &address)?;
     let key = keyring.private_key(&record.name)?;
-    sign(&mut tx, &key, mode(args), &place.signer(), keyring.prefix())?;
+    signature::add(home, args, &mut tx, &key, &place, keyring.prefix())?;
     sign_for_others(home, args, &keyring, &record, &mut tx)?;
     if args.offline {
         return file::write(&tx, None);
@@ -145,10 +147,9 @@ fn sign_for_others(home: &Home, args: &TxArgs, keyring: &Keyring, done: &Record,
         }
         let Ok(key) = keyring.private_key(&text) else { continue };
         ensure!(!args.offline, "{text} must sign, too: use `tx sign` with its own account number and sequence");
-        let account = account(home, args, &text)?;
-        let chain_id = chain_id(home, args)?;
-        let signer = Signer { chain_id: &chain_id, account_number: account.account_number, sequence: account.sequence };
-        sign(tx, &key, mode(args), &signer, keyring.prefix())?;
+        let Account { account_number, sequence, .. } = account(home, args, &text)?;
+        let place = Place { chain_id: chain_id(home, args)?, account_number, sequence };
+        signature::add(home, args, tx, &key, &place, keyring.prefix())?;
     }
     Ok(())
 }

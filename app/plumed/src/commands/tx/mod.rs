@@ -7,6 +7,7 @@ mod gas;
 mod message;
 mod multisign;
 mod sign;
+mod signature;
 mod validate;
 
 use anyhow::{Context, Result};

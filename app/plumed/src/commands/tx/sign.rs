@@ -2,15 +2,15 @@
 
 use anyhow::{Context, Result, ensure};
 use plume_client::{
-    Keyring, Record, decode_tx, descriptors_to_json, encode_tx, sign, sign_as_multisig_member, tx_from_json, tx_to_json,
+    Keyring, Record, decode_tx, descriptors_to_json, encode_tx, sign_as_multisig_member, tx_from_json, tx_to_json,
 };
 use plume_crypto::PrivateKey;
 use plume_proto::cosmos::tx::signing::v1beta1::SignatureDescriptor;
 use plume_proto::cosmos::tx::v1beta1::Tx;
 use serde_json::Value;
 
-use super::file;
 use super::flow::{Place, mode};
+use super::{file, signature};
 use crate::cli::{TxArgs, TxFileArgs};
 use crate::commands::keys;
 use crate::home::Home;
@@ -78,22 +78,23 @@ fn joined(txs: Vec<Tx>) -> Result<Tx> {
 }
 
 /// A key, and the multisig account that it signs for, if any.
-pub struct Hand {
+pub struct Hand<'a> {
+    home: &'a Home,
+    args: &'a TxArgs,
     keyring: Keyring,
     key: PrivateKey,
     group: Option<Record>,
-    mode: plume_client::SignMode,
 }
 
-impl Hand {
+impl<'a> Hand<'a> {
     /// The key that `--from` names, and the group that `multisig` names.
-    pub fn of(home: &Home, args: &TxArgs, multisig: Option<&str>) -> Result<Self> {
+    pub fn of(home: &'a Home, args: &'a TxArgs, multisig: Option<&str>) -> Result<Self> {
         let keyring = keys::open(home, &args.keyring)?;
         let key = keyring.private_key(args.from.as_deref().context("name the key with --from")?)?;
         let group = multisig.map(|group| keyring.get(group)).transpose();
         let group =
             group.context("--multisig: the multisig key must be in the keyring; `keys add --multisig` makes it")?;
-        Ok(Self { keyring, key, group, mode: mode(args) })
+        Ok(Self { home, args, keyring, key, group })
     }
 
     /// The account that is signed for.
@@ -109,7 +110,7 @@ impl Hand {
             let signature = sign_as_multisig_member(&tx, &self.key, &group.public_key, &place.signer(), prefix)?;
             return Ok(descriptors_to_json(vec![signature])?);
         }
-        sign(&mut tx, &self.key, self.mode, &place.signer(), prefix)?;
+        signature::add(self.home, self.args, &mut tx, &self.key, place, prefix)?;
         if !signature_only {
             return Ok(tx_to_json(&tx)?);
         }
@@ -118,7 +119,7 @@ impl Hand {
         let signatures: Vec<SignatureDescriptor> = infos
             .zip(&tx.signatures)
             .filter(|(info, _)| info.public_key.as_ref() == Some(&own))
-            .map(|(info, signature)| descriptor(info.sequence, &own, self.mode.number(), signature))
+            .map(|(info, signature)| descriptor(info.sequence, &own, mode(self.args).number(), signature))
             .collect();
         Ok(descriptors_to_json(signatures)?)
     }
