@@ -2,7 +2,7 @@
 //! descriptors at each use would cost more than the work itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use plume_proto::DESCRIPTOR_SET;
 use prost_reflect::prost::Message;
@@ -17,54 +17,6 @@ pub fn pool() -> &'static DescriptorPool {
     &schema().pool
 }
 
-/// Makes the messages and services of a further `google.protobuf.FileDescriptorSet` known beside those of `plume-proto`:
-/// for a composition root with modules of its own. Must be the first thing that the process asks of this crate, since
-/// what has been derived from the descriptors is never derived again. A file that both sets hold is taken from
-/// `descriptor_set`.
-///
-/// # Errors
-/// [`InstallError`]; then nothing has changed.
-pub fn install_descriptors(descriptor_set: &[u8]) -> Result<(), InstallError> {
-    let invalid = |error: prost_reflect::DescriptorError| InstallError::Invalid(error.to_string());
-    let mut pool = DescriptorPool::new();
-    for set in [descriptor_set, DESCRIPTOR_SET] {
-        // Another version of a file would be refused, not skipped.
-        let fresh = files(set)?.into_iter().filter(|(name, _)| pool.get_file_by_name(name).is_none());
-        let fresh: BTreeMap<_, _> = fresh.collect();
-        pool.decode_file_descriptor_set(fresh.into_values().collect::<Vec<_>>().concat().as_slice())
-            .map_err(invalid)?;
-    }
-    SCHEMA.set(Schema::compile(pool)).map_err(|_| InstallError::TooLate)
-}
-
-/// The files of a descriptor set with their names, each encoded as a set of its own: decoding the set as a whole would
-/// lose the options.
-fn files(descriptor_set: &[u8]) -> Result<Vec<(String, Vec<u8>)>, InstallError> {
-    let mut files = Vec::new();
-    let mut reader = Reader::new(descriptor_set);
-    while !reader.is_empty() {
-        let invalid = |error: CodecError| InstallError::Invalid(error.to_string());
-        let tag = reader.tag().map_err(invalid)?;
-        let content = reader.value(tag).map_err(invalid)?;
-        let file = FileDescriptorProto::decode(content).map_err(|error| InstallError::Invalid(error.to_string()))?;
-        let mut set = Vec::new();
-        prost_reflect::prost::encoding::bytes::encode(1, &content.to_vec(), &mut set);
-        files.push((file.name().to_owned(), set));
-    }
-    Ok(files)
-}
-
-/// Why further descriptors cannot be installed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InstallError {
-    /// The descriptors are in use already, or others have been installed.
-    #[error("descriptors are in use already: install others before anything else")]
-    TooLate,
-    /// Bytes that are no descriptor set, or one whose types are missing or contradict the others.
-    #[error("invalid descriptor set: {0}")]
-    Invalid(String),
-}
-
 /// Whether `type_url` names a message that a transaction may carry: the request of a `Msg` service.
 ///
 /// False for what is known but no message (a public key, an account): the SDK refuses those with code 2 and the text
@@ -74,13 +26,73 @@ pub fn is_transaction_message(type_url: &str) -> bool {
 }
 
 pub(crate) fn schema() -> &'static Schema {
-    SCHEMA.get_or_init(|| Schema::compile(own_pool()))
+    &SCHEMA
 }
 
-static SCHEMA: OnceLock<Schema> = OnceLock::new();
+/// Adds the files of an encoded `FileDescriptorSet` to [`pool`], for compositions with modules whose interfaces are not
+/// part of `plume-proto`. Only before anything of this crate was used, since the tables are compiled once. A file that
+/// `plume-proto` has too is taken from `set`.
+///
+/// # Errors
+/// [`AddDescriptorsError`]; then nothing was added.
+pub fn add_descriptors(set: &[u8]) -> Result<(), AddDescriptorsError> {
+    let mut added = ADDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let sets = added.as_mut().ok_or(AddDescriptorsError::InUse)?;
+    // A set is a list of files, so one behind the other is both.
+    let extended = [sets.as_slice(), set].concat();
+    pool_of(&extended)?;
+    *sets = extended;
+    Ok(())
+}
 
-fn own_pool() -> DescriptorPool {
-    DescriptorPool::decode(DESCRIPTOR_SET).expect("a test of this crate decodes the same constant")
+/// Why descriptors cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddDescriptorsError {
+    /// The pool has been used already.
+    #[error("descriptors can only be added before the pool is used")]
+    InUse,
+    /// The bytes are no set of files, or these refer to what does not exist.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// The sets that were added, until the schema takes them: then `None`.
+static ADDED: Mutex<Option<Vec<u8>>> = Mutex::new(Some(Vec::new()));
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let added = ADDED.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+    Schema::compile(pool_of(&added).expect("tests decode the chain's set, and each other one was decoded when added"))
+});
+
+/// A pool of the files in `added` and of those of the chain that it does not hold.
+fn pool_of(added: &[u8]) -> Result<DescriptorPool, AddDescriptorsError> {
+    let malformed = |error: &dyn core::fmt::Display| AddDescriptorsError::Malformed(error.to_string());
+    let mut pool = DescriptorPool::new();
+    for set in [added, DESCRIPTOR_SET] {
+        // Another version of a file would be refused, not skipped.
+        let known = |name: &str| pool.get_file_by_name(name).is_some();
+        let fresh: BTreeMap<_, _> = files(set)?.into_iter().filter(|(name, _)| !known(name)).collect();
+        let fresh = fresh.into_values().collect::<Vec<_>>().concat();
+        pool.decode_file_descriptor_set(fresh.as_slice()).map_err(|error| malformed(&error))?;
+    }
+    Ok(pool)
+}
+
+/// The files of a descriptor set with their names, each encoded as a set of its own: decoding the set as a whole would
+/// lose the options.
+fn files(set: &[u8]) -> Result<Vec<(String, Vec<u8>)>, AddDescriptorsError> {
+    let malformed = |error: &dyn core::fmt::Display| AddDescriptorsError::Malformed(error.to_string());
+    let mut files = Vec::new();
+    let mut reader = Reader::new(set);
+    while !reader.is_empty() {
+        let tag = reader.tag().map_err(|error| malformed(&error))?;
+        let content = reader.value(tag).map_err(|error| malformed(&error))?;
+        let file = FileDescriptorProto::decode(content).map_err(|error| malformed(&error))?;
+        let mut alone = Vec::new();
+        prost_reflect::prost::encoding::bytes::encode(1, &content.to_vec(), &mut alone);
+        files.push((file.name().to_owned(), alone));
+    }
+    Ok(files)
 }
 
 /// Public keys travel inside an `Any` without saying so by an option.

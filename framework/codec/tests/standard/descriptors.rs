@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Once;
 
-use plume_codec::{InstallError, install_descriptors, pool};
-use prost_reflect::prost::Message;
-use prost_reflect::prost_types::FileDescriptorSet;
+use plume_codec::{AddDescriptorsError, add_descriptors, pool};
 
 /// Installs them, in whatever order the tests run.
 pub fn install() {
@@ -25,7 +23,9 @@ pub fn install() {
         // Sets are lists, so one behind the other is all.
         set.extend(compiled);
         set.extend(hex::decode(toy.trim()).expect("hex"));
-        install_descriptors(&set).expect("they fit together");
+        // What is no set changes nothing.
+        assert!(matches!(add_descriptors(&[0xff]), Err(AddDescriptorsError::Malformed(_))));
+        add_descriptors(&set).expect("they fit together");
     });
 }
 
@@ -41,7 +41,6 @@ fn further_messages_are_known_beside_the_chains() {
 #[test]
 fn descriptors_in_use_are_not_replaced() {
     install();
-    assert_eq!(install_descriptors(&FileDescriptorSet::default().encode_to_vec()), Err(InstallError::TooLate));
-    assert!(matches!(install_descriptors(&[0xff]), Err(InstallError::Invalid(_))));
     assert!(pool().get_message_by_name("Qux").is_some());
+    assert_eq!(add_descriptors(&[]), Err(AddDescriptorsError::InUse));
 }

@@ -28,6 +28,8 @@ fn known(denom: &str) -> Result<Option<Metadata>, Infallible> {
         "uplume" => Some(metadata("plume", &[("uplume", 0), ("mplume", 3), ("plume", 6)])),
         "aether" => Some(metadata("ether", &[("aether", 0), ("ether", 20)])),
         "odd" => Some(metadata("even", &[])),
+        "tiny" => Some(metadata("manytiny", &[("tiny", 0), ("manytiny", 36)])),
+        "wee" => Some(metadata("manywee", &[("wee", 0), ("manywee", 37)])),
         _ => None,
     })
 }
@@ -95,5 +97,5 @@ fn sign_bytes_of_every_mode_are_the_sdks() {
             }
         }
     }
-    assert_eq!((compared, refused), ([26, 3, 23, 24], 2));
+    assert_eq!((compared, refused), ([28, 3, 25, 26], 2));
 }
