@@ -46,9 +46,9 @@ pub(super) fn sign_bytes<E>(
 /// The mode does not cover the fee, so whoever pays must sign in another. Compared by address: the SDK compares texts,
 /// and one address has two.
 fn require_not_payer(tx: &DecodedTx, rules: &Rules, signer: &Address) -> Result<(), String> {
-    let payer = tx.signers.as_ref().ok().and_then(|signers| signers.fee_payer.as_ref());
-    if payer != Some(signer) {
-        return Ok(());
+    match &tx.signers {
+        Ok(signers) if signers.fee_payer.as_ref() == Some(signer) => {}
+        _ => return Ok(()),
     }
     let payer = rules.chain.prefix.account(signer);
     Err(format!("fee payer {payer} cannot sign with {}: unauthorized", sign_mode::name(sign_mode::DIRECT_AUX)))
