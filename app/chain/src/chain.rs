@@ -13,6 +13,7 @@ use crate::block::{ExecutedBlock, execute_block};
 use crate::genesis;
 use crate::machine::{Machine, Rules};
 use crate::modules::{Catalogue, plume_modules};
+use crate::proposal::Chosen;
 use crate::reader::{ChainReader, Shared};
 use crate::records;
 use crate::snapshots::{Restoring, SnapshotFolder, SnapshotWriter};
@@ -31,6 +32,8 @@ pub struct Chain {
     state: State,
     /// The writes of genesis until the first block is committed with them.
     genesis: Option<ChangeSet>,
+    /// This node's own choice for the next height, until a proposal was judged.
+    chosen: Option<Chosen>,
     /// Transactions of proposals at the next height, decoded and verified when they were judged.
     judged: BTreeMap<BlockId, Vec<Prepared>>,
     /// Proposals at the next height, executed before their decision.
@@ -88,6 +91,7 @@ impl Chain {
             shared: Arc::new(Shared::new(machine, state.reader(), folder, tip)),
             state,
             genesis: None,
+            chosen: None,
             judged: BTreeMap::new(),
             ahead: BTreeMap::new(),
             decided: None,
@@ -198,6 +202,7 @@ impl Chain {
     }
 
     fn forget_proposals(&mut self) {
+        self.chosen = None;
         self.judged.clear();
         self.ahead.clear();
     }
@@ -242,7 +247,10 @@ impl Executor for Chain {
     }
 
     fn prepare(&mut self, proposal: Proposal) -> Result<Vec<Bytes>, Fatal> {
-        proposal::choose(self.machine(), self.rules()?.as_ref(), &self.base(), proposal)
+        let chosen = proposal::choose(self.machine(), self.rules()?.as_ref(), &self.base(), proposal)?;
+        let txs = chosen.txs().to_vec();
+        self.chosen = Some(chosen);
+        Ok(txs)
     }
 
     fn process(&mut self, proposal: &Proposal) -> Result<Verdict, Fatal> {
@@ -252,8 +260,13 @@ impl Executor for Chain {
             let height = proposal.height;
             return Ok(Verdict::Reject(format!("block {height} proposed where block {expected} was expected")));
         }
-        let prepared = prepare_all(self.machine(), &rules, &base, &proposal.txs)?;
-        let verdict = proposal::judge(self.machine(), &rules, &base, proposal, &prepared)?;
+        let (verdict, prepared) = match self.chosen.take().and_then(|chosen| chosen.take_for(proposal)) {
+            Some(prepared) => (Verdict::Accept, prepared),
+            None => {
+                let prepared = prepare_all(self.machine(), &rules, &base, &proposal.txs)?;
+                (proposal::judge(self.machine(), &rules, &base, proposal, &prepared)?, prepared)
+            }
+        };
         if verdict == Verdict::Accept && !proposal.hash.is_empty() {
             if self.judged.len() >= MAX_WAITING {
                 self.judged.clear();

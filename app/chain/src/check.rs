@@ -9,12 +9,9 @@ use plume_state::{ChangeSet, KvWrite, Overlay, StateError, StateView};
 use sha2::{Digest, Sha256};
 
 use crate::block::env;
-use crate::machine::Machine;
+use crate::machine::{Machine, Rules};
 use crate::tip::Tip;
-use crate::tx::{Mode, Transactions, prepare_one, run_ante};
-
-/// Layers that may pile up while readers hold on to older ones.
-const MAX_LAYERS: usize = 8;
+use crate::tx::{Mode, Prepared, Transactions, prepare_one, run_ante};
 
 /// The last committed state with the transactions in the mempool on top: their fees taken, their sequences used.
 ///
@@ -22,10 +19,15 @@ const MAX_LAYERS: usize = 8;
 /// Readers take [`View`]s, which never change; a write waits for none of them.
 pub(crate) struct CheckState {
     tip: Arc<Tip>,
-    /// Writes of accepted transactions, the oldest layer first; each rests on the one before, the first on the tip.
-    layers: Vec<Arc<Overlay>>,
-    /// Counts the accepted transactions.
+    /// Writes of accepted transactions, the oldest layer first; each rests on the one before, the first on the tip. A
+    /// layer that somebody reads is not written, so another is put on it; each holds less than half of the one below.
+    layers: Vec<Layer>,
+    /// Counts accepted transactions and commits.
     version: u64,
+    /// The version that began with the last commit.
+    commit: u64,
+    /// The version at which a transaction of this sender was accepted last, since then.
+    written: BTreeMap<Address, u64>,
     /// Accepted since the last commit.
     accepted: BTreeMap<TxHash, Accepted>,
     /// Accepted before it, and not asked about since.
@@ -35,6 +37,13 @@ pub(crate) struct CheckState {
 }
 
 type TxHash = [u8; 32];
+
+/// Some of the writes.
+struct Layer {
+    overlay: Arc<Overlay>,
+    /// How many writes went into it, a bound of what it holds.
+    writes: usize,
+}
 
 /// A transaction in the mempool.
 struct Accepted {
@@ -56,11 +65,13 @@ pub(crate) struct View {
 impl CheckState {
     /// Nothing pending on top of `tip`.
     pub fn new(tip: Arc<Tip>) -> Self {
-        let bottom = Arc::new(Overlay::new(tip.state.clone()));
+        let bottom = Layer { overlay: Arc::new(Overlay::new(tip.state.clone())), writes: 0 };
         Self {
             tip,
             layers: vec![bottom],
             version: 0,
+            commit: 0,
+            written: BTreeMap::new(),
             accepted: BTreeMap::new(),
             before: BTreeMap::new(),
             touched: None,
@@ -73,7 +84,7 @@ impl CheckState {
         // What was not asked about since the commit before last is no longer in the mempool.
         let before = core::mem::take(&mut self.accepted);
         let version = self.version.saturating_add(1);
-        *self = Self { version, before, touched, ..Self::new(tip) };
+        *self = Self { version, commit: version, before, touched, ..Self::new(tip) };
     }
 
     /// The state at this moment.
@@ -83,28 +94,57 @@ impl CheckState {
     }
 
     fn top(&self) -> &Arc<Overlay> {
-        self.layers.last().expect("there is always a bottom layer")
+        &self.layers.last().expect("there is always a bottom layer").overlay
+    }
+
+    /// Whether a check on a view of `version` would come to the same now: nothing was committed since, and no
+    /// transaction of these senders accepted.
+    fn is_current(&self, version: u64, senders: &[Address]) -> bool {
+        version >= self.commit
+            && senders.iter().all(|sender| self.written.get(sender).is_none_or(|written| *written <= version))
     }
 
     /// Adds writes, in place unless somebody still reads the top layer.
     fn write(&mut self, writes: &ChangeSet) -> Result<(), StateError> {
-        if self.layers.len() >= MAX_LAYERS {
-            let mut flat = Overlay::new(self.tip.state.clone());
-            self.layers.iter().try_for_each(|layer| apply(&mut flat, &layer.changes()))?;
-            self.layers = vec![Arc::new(flat)];
-        }
-        self.version = self.version.saturating_add(1);
-        if let Some(top) = self.layers.last_mut().and_then(Arc::get_mut) {
-            return apply(top, writes);
+        let count = writes.len();
+        if let Some(top) = self.layers.last_mut()
+            && let Some(overlay) = Arc::get_mut(&mut top.overlay)
+        {
+            top.writes = top.writes.saturating_add(count);
+            return apply(overlay, writes);
         }
         let mut top = Overlay::new(self.top().clone());
         apply(&mut top, writes)?;
-        self.layers.push(Arc::new(top));
+        self.layers.push(Layer { overlay: Arc::new(top), writes: count });
+        self.merge()
+    }
+
+    /// Joins the top layers until each holds less than half of the one below, so that a write is copied a few times
+    /// only, however many there are.
+    fn merge(&mut self) -> Result<(), StateError> {
+        while let [.., lower, upper] = self.layers.as_slice()
+            && lower.writes <= upper.writes.saturating_mul(2)
+        {
+            let below: Arc<dyn StateView> = match self.layers.as_slice() {
+                [.., below, _, _] => below.overlay.clone(),
+                _ => self.tip.state.clone(),
+            };
+            let mut joined = Overlay::new(below);
+            apply(&mut joined, &lower.overlay.changes())?;
+            apply(&mut joined, &upper.overlay.changes())?;
+            let writes = lower.writes.saturating_add(upper.writes);
+            self.layers.truncate(self.layers.len().saturating_sub(2));
+            self.layers.push(Layer { overlay: Arc::new(joined), writes });
+        }
         Ok(())
     }
 
     fn accept(&mut self, hash: TxHash, accepted: Accepted) -> Result<CheckOutcome, StateError> {
+        self.version = self.version.saturating_add(1);
         self.write(&accepted.writes)?;
+        for sender in &accepted.senders {
+            self.written.insert(sender.clone(), self.version);
+        }
         let outcome = accepted.outcome.clone();
         self.accepted.insert(hash, accepted);
         Ok(outcome)
@@ -158,15 +198,25 @@ pub(crate) fn check_tx(
             return state.accept(hash, earlier).unwrap_or_else(|e| refusal(&broken(&e), Gas::ZERO, Gas::ZERO));
         }
     }
-    // The check runs without the lock and is repeated in the rare case that another was accepted meanwhile; its
-    // signatures are remembered, so that they are not verified again.
+    // The check runs without the lock and is repeated in the rare case that a block or another transaction of its
+    // senders came between; its signatures are remembered, so that they are not verified again.
     let view = state.lock().view();
     let version = view.version;
-    let checked = run(machine, view, tx, kind);
+    let Some(rules) = view.tip.rules.clone() else {
+        return refusal(&broken(&"the chain has no genesis yet"), Gas::ZERO, Gas::ZERO);
+    };
+    let prepared = prepare_one(machine, &rules, tx);
+    let checked = run(machine, &rules, view, &prepared, kind);
     let mut state = state.lock();
-    let checked = if state.version == version { checked } else { run(machine, state.view(), tx, kind) };
+    let checked = match state.is_current(version, prepared.senders()) {
+        true => checked,
+        false => run(machine, &rules, state.view(), &prepared, kind),
+    };
     match checked {
-        Ok(accepted) => state.accept(hash, accepted).unwrap_or_else(|e| refusal(&broken(&e), Gas::ZERO, Gas::ZERO)),
+        Ok(accepted) => {
+            machine.decoded.insert(hash, tx.len(), prepared.tx);
+            state.accept(hash, accepted).unwrap_or_else(|e| refusal(&broken(&e), Gas::ZERO, Gas::ZERO))
+        }
         Err(Refused { outcome, senders }) => {
             state.refuse(senders);
             outcome
@@ -179,21 +229,22 @@ struct Refused {
     senders: Vec<Address>,
 }
 
-fn run(machine: &Machine, view: View, tx: &Bytes, kind: CheckKind) -> Result<Accepted, Refused> {
+fn run(
+    machine: &Machine,
+    rules: &Rules,
+    view: View,
+    prepared: &Prepared,
+    kind: CheckKind,
+) -> Result<Accepted, Refused> {
     let unsigned = |outcome| Refused { outcome, senders: Vec::new() };
     let View { tip, state, .. } = view;
-    let rules = tip.rules.as_ref().ok_or_else(|| {
-        let e = broken(&"the chain has no genesis yet");
-        unsigned(refusal(&e, Gas::ZERO, Gas::ZERO))
-    })?;
-    let prepared = prepare_one(machine, rules, tx);
     // Judged for the block that it could be in next.
     let block = BlockInfo { height: tip.next_height(), time: tip.time, ..BlockInfo::default() };
     let env = env(machine, rules, block, None);
     let mode = if kind == CheckKind::Recheck { Mode::Recheck } else { Mode::Check };
     let run = Transactions { machine, rules, env: &env, mode, max_gas: tip.max_gas };
     let mut overlay = Overlay::new(state);
-    let outcome = run_ante(&run, &mut overlay, &prepared)
+    let outcome = run_ante(&run, &mut overlay, prepared)
         .map_err(|fatal: Fatal| unsigned(refusal(&broken(&fatal), Gas::ZERO, Gas::ZERO)))?;
     let senders = prepared.senders().to_vec();
     match outcome.result {

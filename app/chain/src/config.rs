@@ -14,6 +14,9 @@ pub struct ChainConfig {
     pub minimum_gas_prices: DecCoins,
     /// How many verified signatures are remembered between CheckTx and FinalizeBlock (about 50 bytes each).
     pub remembered_signatures: usize,
+    /// Bytes of transactions in the mempool whose decoded form is kept until they are in a block; it takes a few times
+    /// as much memory.
+    pub remembered_tx_bytes: usize,
     /// How many recent blocks the engine must keep; 0 keeps all.
     pub min_retain_blocks: u64,
     /// How many past heights stay readable on disk; 0 keeps all.
@@ -52,6 +55,7 @@ impl Default for ChainConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             minimum_gas_prices: DecCoins::new(),
             remembered_signatures: 200_000,
+            remembered_tx_bytes: 16 << 20,
             min_retain_blocks: 0,
             history_blocks: 0,
             snapshots: SnapshotConfig::default(),

@@ -8,6 +8,7 @@ use plume_params::ChainParams;
 use plume_primitives::Height;
 
 use crate::ChainConfig;
+use crate::tx::DecodedTxs;
 
 /// What never changes while the process runs: the modules, handles to some of them, and the node's configuration.
 pub(crate) struct Machine {
@@ -20,6 +21,8 @@ pub(crate) struct Machine {
     pub upgrades: BTreeSet<Height>,
     /// Signatures that were found valid, from CheckTx to FinalizeBlock.
     pub verified: VerifyCache,
+    /// Transactions that the mempool took, decoded.
+    pub decoded: DecodedTxs,
     pub config: ChainConfig,
 }
 

@@ -15,6 +15,7 @@ use plume_state::Store;
 use crate::ChainConfig;
 use crate::machine::Machine;
 use crate::records::RECORDS;
+use crate::tx::DecodedTxs;
 
 /// Holds clients, connections and channels once the IBC modules exist; its root is in the app hash from genesis, so
 /// that adding them needs no change of the set of stores.
@@ -108,6 +109,7 @@ impl Catalogue {
             proofs: self.proofs,
             upgrades: self.upgrades,
             verified: VerifyCache::new(config.remembered_signatures),
+            decoded: DecodedTxs::new(config.remembered_tx_bytes),
             config,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use plume_engine::{Fatal, Proposal, Verdict};
 use plume_kit::BlockInfo;
+use plume_primitives::{Height, Timestamp};
 use plume_state::{Overlay, StateView};
 
 use crate::block::env;
@@ -45,7 +46,7 @@ impl<'a> Admission<'a> {
 
     /// Takes the next transaction into the block, or says why it cannot follow those before it.
     fn admit(&mut self, prepared: &Prepared) -> Result<Result<(), String>, Fatal> {
-        if let (Some(max), Ok(tx)) = (self.max_gas, &prepared.tx) {
+        if let (Some(max), Some(tx)) = (self.max_gas, prepared.decoded()) {
             // CometBFT does not count gas.
             let sum = self.gas_wanted.saturating_add(tx.fee.gas_limit);
             if sum > max {
@@ -66,6 +67,28 @@ impl<'a> Admission<'a> {
     }
 }
 
+/// A choice of transactions, with what was learnt of them: a node that judges its own block need not do it again.
+pub(crate) struct Chosen {
+    height: Height,
+    time: Timestamp,
+    txs: Vec<Bytes>,
+    prepared: Vec<Prepared>,
+}
+
+impl Chosen {
+    /// The chosen transactions.
+    pub fn txs(&self) -> &[Bytes] {
+        &self.txs
+    }
+
+    /// What is known of the transactions of `proposal`, if it is this choice unchanged: [`judge`] would accept it, since
+    /// it asks what [`choose`] asked, of the same transactions in the same order at the same height and time.
+    pub fn take_for(self, proposal: &Proposal) -> Option<Vec<Prepared>> {
+        let same = (self.height, self.time) == (proposal.height, proposal.time) && self.txs == proposal.txs;
+        same.then_some(self.prepared)
+    }
+}
+
 /// The transactions of a block: the candidates that pass their checks one after the other, in their order, within the
 /// bytes and the gas of the block.
 ///
@@ -76,21 +99,22 @@ pub(crate) fn choose(
     rules: &Rules,
     base: &Arc<dyn StateView>,
     proposal: Proposal,
-) -> Result<Vec<Bytes>, Fatal> {
+) -> Result<Chosen, Fatal> {
     let mut admission = Admission::new(machine, rules, base, &proposal)?;
     let mut bytes_left = proposal.max_tx_bytes.unwrap_or(u64::MAX);
-    let mut chosen = Vec::new();
+    let mut chosen = Chosen { height: proposal.height, time: proposal.time, txs: Vec::new(), prepared: Vec::new() };
     for candidates in proposal.txs.chunks(CANDIDATES_AT_A_TIME) {
         let is_full = admission.max_gas.is_some_and(|max| admission.gas_wanted >= max);
         if is_full || candidates.iter().all(|tx| size_in_block(tx) > bytes_left) {
             continue;
         }
         let prepared = prepare_all(machine, rules, base, candidates)?;
-        for (bytes, prepared) in candidates.iter().zip(&prepared) {
+        for (bytes, prepared) in candidates.iter().zip(prepared) {
             let Some(left) = bytes_left.checked_sub(size_in_block(bytes)) else { continue };
-            if admission.admit(prepared)?.is_ok() {
+            if admission.admit(&prepared)?.is_ok() {
                 bytes_left = left;
-                chosen.push(bytes.clone());
+                chosen.txs.push(bytes.clone());
+                chosen.prepared.push(prepared);
             }
         }
     }

@@ -7,6 +7,12 @@ use thiserror::Error;
 
 const CHARSET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+/// What the five bits that fall out of the checksum add to it: the generators of the bits that are set.
+const FALLEN_OUT: [u32; 32] = fallen_out();
+/// The value of each data character, [`NO_SYMBOL`] for all others.
+const VALUES: [u8; 256] = values();
+const NO_SYMBOL: u8 = 0xff;
+
 /// Longest string that [`decode`] looks at; the SDK's limit.
 pub const MAX_LENGTH: usize = 1023;
 
@@ -104,9 +110,9 @@ pub fn decode(text: &str) -> Result<(String, Vec<u8>), Bech32Error> {
     let (hrp, rest) = text.split_at(separator);
     let mut groups = Vec::with_capacity(rest.len());
     for byte in rest.bytes().skip(1) {
-        match CHARSET.iter().position(|symbol| *symbol == byte) {
-            Some(value) => groups.push(low5(u16::try_from(value).unwrap_or(u16::MAX))),
-            None => return Err(Bech32Error::NotInCharset(byte)),
+        match VALUES[usize::from(byte)] {
+            NO_SYMBOL => return Err(Bech32Error::NotInCharset(byte)),
+            value => groups.push(value),
         }
     }
     let (data, stated) = groups.split_at(groups.len().saturating_sub(6));
@@ -142,6 +148,34 @@ fn join_groups(groups: &[u8]) -> Result<Vec<u8>, Bech32Error> {
     Ok(bytes)
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "the compiler evaluates it and refuses an overflow")]
+const fn fallen_out() -> [u32; 32] {
+    let mut table = [0; 32];
+    let mut bits = 0;
+    while bits < table.len() {
+        let mut bit = 0;
+        while bit < GENERATOR.len() {
+            if (bits >> bit) & 1 == 1 {
+                table[bits] ^= GENERATOR[bit];
+            }
+            bit += 1;
+        }
+        bits += 1;
+    }
+    table
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "the compiler evaluates it and refuses an overflow")]
+const fn values() -> [u8; 256] {
+    let mut table = [NO_SYMBOL; 256];
+    let mut value: u8 = 0;
+    while value < 32 {
+        table[CHARSET[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+}
+
 fn symbol(group: u8) -> char {
     char::from(CHARSET[usize::from(group & 31)])
 }
@@ -169,13 +203,8 @@ impl Polymod {
     }
 
     fn add(&mut self, group: u8) {
-        let top = self.0 >> 25;
-        self.0 = ((self.0 & 0x01ff_ffff) << 5) ^ u32::from(group);
-        for (bit, generator) in GENERATOR.iter().enumerate() {
-            if (top >> bit) & 1 == 1 {
-                self.0 ^= generator;
-            }
-        }
+        let [top, ..] = (self.0 >> 1).to_be_bytes();
+        self.0 = ((self.0 & 0x01ff_ffff) << 5) ^ u32::from(group) ^ FALLEN_OUT[usize::from(top & 31)];
     }
 
     fn finish(mut self) -> [u8; 6] {

@@ -56,7 +56,7 @@ pub(crate) fn run_ante(
     overlay: &mut Overlay,
     prepared: &Prepared,
 ) -> Result<AnteOutcome, Fatal> {
-    match &prepared.tx {
+    match &*prepared.tx {
         Err(e) => Ok(AnteOutcome { gas_wanted: Gas::ZERO, gas_used: Gas::ZERO, result: Err(e.clone()) }),
         Ok(tx) => {
             let gas = meter(run.mode, tx);
@@ -83,7 +83,7 @@ pub(crate) fn run_tx(
         let e = TxError::wrap(sdk::OUT_OF_GAS, "no block gas left to run tx");
         return Ok(failed(e, Gas::ZERO, Gas::ZERO, Vec::new()));
     }
-    let tx = match &prepared.tx {
+    let tx = match &*prepared.tx {
         Ok(tx) => tx,
         // The SDK answers for a transaction that it cannot decode without running it, with the bare text.
         Err(e) if run.mode == Mode::Finalize && e.is(sdk::TX_DECODE) => {

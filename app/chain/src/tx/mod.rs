@@ -4,9 +4,11 @@ mod ante;
 mod decode;
 mod execute;
 mod fee;
+mod remembered;
 mod sign_bytes;
 mod sign_mode;
 mod signatures;
 
 pub(crate) use execute::{Mode, Transactions, contain, run_ante, run_tx};
+pub(crate) use remembered::DecodedTxs;
 pub(crate) use signatures::{Prepared, prepare_all, prepare_one};

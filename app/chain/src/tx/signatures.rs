@@ -10,6 +10,7 @@ use plume_state::StateView;
 use rayon::prelude::*;
 
 use super::decode::{DecodedTx, decode};
+use super::remembered::Decoded;
 use super::sign_bytes::{SigningAccount, sign_bytes};
 use super::sign_mode;
 use crate::machine::{Machine, Rules};
@@ -18,7 +19,7 @@ use crate::machine::{Machine, Rules};
 /// the block let them be.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub tx: Result<DecodedTx, TxError>,
+    pub tx: Decoded,
     /// One for each signer, for the account as it was below the block.
     verdicts: Vec<Option<Verdict>>,
     /// Messages whose stateless proof is invalid, by index.
@@ -38,12 +39,12 @@ impl Prepared {
     /// The transaction, if it could be read.
     #[expect(clippy::disallowed_methods, reason = "no storage error hides here: the transaction cannot be read")]
     pub fn decoded(&self) -> Option<&DecodedTx> {
-        self.tx.as_ref().ok()
+        Result::as_ref(&self.tx).ok()
     }
 
     /// Everybody who must sign; nobody if that cannot be told.
     pub fn senders(&self) -> &[Address] {
-        match &self.tx {
+        match &*self.tx {
             Ok(DecodedTx { signers: Ok(signers), .. }) => &signers.all,
             _ => &[],
         }
@@ -81,7 +82,7 @@ impl Prepared {
         if let Some(verdict) = earlier {
             return Ok(verdict.outcome.clone());
         }
-        let Ok(tx) = &self.tx else { return Ok(Err("transaction cannot be decoded".to_owned())) };
+        let Ok(tx) = &*self.tx else { return Ok(Err("transaction cannot be decoded".to_owned())) };
         let leaves = match signature_data(tx, index).and_then(|data| checks(key, data).map_err(|e| e.to_string())) {
             Ok(leaves) => leaves,
             Err(reason) => return Ok(Err(reason)),
@@ -155,8 +156,8 @@ fn is_textual(data: &SignatureData) -> bool {
 
 /// Decodes one transaction; its signatures are verified when it is their turn (CheckTx).
 pub(crate) fn prepare_one(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Prepared {
-    let tx = guarded_decode(machine, rules, bytes);
-    let failed_proofs = failed_proofs(machine, std::iter::once(&tx)).pop().unwrap_or_default();
+    let tx = remembered_or_decoded(machine, rules, bytes);
+    let failed_proofs = failed_proofs(machine, std::iter::once(&*tx)).pop().unwrap_or_default();
     Prepared { tx, verdicts: Vec::new(), failed_proofs }
 }
 
@@ -193,8 +194,8 @@ pub(crate) fn prepare_all(
         .par_iter()
         .with_min_len(16)
         .map(|bytes| {
-            let tx = guarded_decode(machine, rules, bytes);
-            let expected = match &tx {
+            let tx = remembered_or_decoded(machine, rules, bytes);
+            let expected = match &*tx {
                 Ok(tx) => expect_signers(machine, rules, state, tx)?,
                 Err(_) => Vec::new(),
             };
@@ -209,12 +210,12 @@ pub(crate) fn prepare_all(
         .collect();
     let mut verdicts = machine.verified.verify_all(&jobs).into_iter();
 
-    let failed_proofs = failed_proofs(machine, decoded.iter().map(|(tx, _)| tx));
+    let failed_proofs = failed_proofs(machine, decoded.iter().map(|(tx, _)| &**tx));
     Ok(decoded
         .into_iter()
         .zip(failed_proofs)
         .map(|((tx, expected), failed_proofs)| {
-            let verdicts = match &tx {
+            let verdicts = match &*tx {
                 Ok(tx) => {
                     let judge = |(index, expected): (usize, Option<Expected>)| {
                         expected.and_then(|expected| judge(tx, index, expected, &mut verdicts))
@@ -229,7 +230,7 @@ pub(crate) fn prepare_all(
 }
 
 /// A transaction, and what is expected of each of its signers.
-type DecodedAndExpected = (Result<DecodedTx, TxError>, Vec<Option<Expected>>);
+type DecodedAndExpected = (Decoded, Vec<Option<Expected>>);
 
 /// A signer as the state below the block shows it, and the checks that follow from it.
 struct Expected {
@@ -296,6 +297,10 @@ fn judge(
         first_failure(&leaves, &own).map_err(|e| e.to_string())
     });
     (!textual).then_some(Verdict { key, account_number, sequence, outcome })
+}
+
+fn remembered_or_decoded(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Decoded {
+    machine.decoded.get(bytes).unwrap_or_else(|| Arc::new(guarded_decode(machine, rules, bytes)))
 }
 
 /// Decoding runs modules' stateless checks; a panic there is a failure of this transaction.

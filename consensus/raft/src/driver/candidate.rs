@@ -1,8 +1,12 @@
 //! From a committed entry to a final block: judging it, signing once, counting votes.
 
+use std::sync::Arc;
+
 use plume_block::{Added, FullBlock, Vote, VoteSet, raw};
 use plume_engine::{Executor, Fatal, Verdict};
+use plume_events::EventData;
 use plume_p2p::PeerId;
+use plume_rpc::Step;
 use tokio::time::Instant;
 
 use super::{Driver, EARLY_VOTES, cursor};
@@ -63,14 +67,16 @@ impl<E: Executor> Driver<E> {
                 self.metrics.proposal_received(true);
                 // Not negative: checked when the entry was judged.
                 self.metrics.new_round(next.get(), proposed.round.unsigned_abs(), None);
-                self.candidate = Some(Candidate {
+                let candidate = Candidate {
                     cursor: cursor(next.get(), Some(log_id), &self.membership),
                     round: proposed.round,
                     block,
                     votes,
                     own: None,
                     refused: false,
-                });
+                };
+                self.announce_candidate(&candidate);
+                self.candidate = Some(candidate);
                 self.candidate_since = Some(Instant::now());
                 self.sign_candidate().await?;
                 self.anticipate();
@@ -221,6 +227,7 @@ impl<E: Executor> Driver<E> {
         match candidate.votes.add(vote.clone()) {
             Ok(Added::New) => {
                 self.remember(&vote);
+                self.events.publish(EventData::Vote { vote: Arc::new(vote.clone()) });
                 self.view.add_vote(vote);
             }
             Ok(Added::Duplicate) => {}
@@ -238,6 +245,7 @@ impl<E: Executor> Driver<E> {
             return Ok(());
         }
         let Some(candidate) = self.candidate.take() else { return Ok(()) };
+        self.announce_step(candidate.round, Step::Commit);
         let commit = candidate.votes.commit();
         self.decide(candidate.block, commit, candidate.cursor, Some(candidate.votes)).await
     }

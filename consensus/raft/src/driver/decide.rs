@@ -7,6 +7,7 @@ use plume_block::{ChainState, FullBlock, ValidatorSet, VoteSet, raw};
 use plume_engine::{BlockOutcome, Executor, Fatal};
 use plume_metrics::{OwnVote, Voters};
 use plume_primitives::Height;
+use plume_rpc::Step;
 use tokio::time::Instant;
 
 use super::Driver;
@@ -64,6 +65,7 @@ impl<E: Executor> Driver<E> {
             self.metrics.proposal_committed(proposed.elapsed());
         }
         self.events.publish_block(block, &outcome);
+        self.announce_step(0, Step::NewHeight);
         if committed.retain_height > Height::ZERO {
             self.prune(committed.retain_height);
         }

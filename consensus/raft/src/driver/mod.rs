@@ -1,5 +1,6 @@
 //! Consensus on one node: a single task that takes committed entries, votes and timers and decides heights.
 
+mod announce;
 mod candidate;
 mod decide;
 mod members;

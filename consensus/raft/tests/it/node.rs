@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use plume_engine::Genesis;
+use plume_events::EventBus;
 use plume_home::keys::{KeyPair, consensus_address};
 use plume_mempool::{Mempool, MempoolConfig};
 use plume_p2p::{NodeKey, PeerAddress, PeerId};
@@ -29,6 +30,7 @@ pub struct Handles {
     pub store: BlockStore,
     pub mempool: Mempool<App>,
     pub view: Arc<View>,
+    pub events: EventBus,
 }
 
 /// What changes.
@@ -160,8 +162,12 @@ impl Machinery {
         match Node::start(Machine::new(self.app.clone()), self.options()).await {
             Err(error) => self.life.lock().ended = Some(format!("start: {error}")),
             Ok(node) => {
-                let handles =
-                    Handles { store: node.store.clone(), mempool: node.mempool.clone(), view: node.view.clone() };
+                let handles = Handles {
+                    store: node.store.clone(),
+                    mempool: node.mempool.clone(),
+                    view: node.view.clone(),
+                    events: node.events.clone(),
+                };
                 self.life.lock().handles = Some(handles);
                 let mut ended = node.ended();
                 let reason = match ended.wait_for(Option::is_some).await.as_deref() {

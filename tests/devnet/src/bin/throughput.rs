@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cargo build --release -p plumed && cargo run --release -p plume-tests-devnet --bin devnet-throughput -- \
-//!     [VALIDATORS [PAYMENTS [CONNECTIONS [BATCH [ENGINE]]]]]
+//!     [VALIDATORS [PAYMENTS [CONNECTIONS [BATCH [ACCOUNTS [ENGINE]]]]]]
 //! ```
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,10 +20,11 @@ use plume_primitives::Timestamp;
 use plume_tests_devnet::{Engine, Network, Setup, Times, within};
 use serde_json::{Value, json};
 
-const USAGE: &str = "devnet-throughput [VALIDATORS [PAYMENTS [CONNECTIONS [BATCH [raft|cometbft]]]]]";
+const USAGE: &str = "devnet-throughput [VALIDATORS [PAYMENTS [CONNECTIONS [BATCH [ACCOUNTS [raft|cometbft]]]]]]";
 
-/// Accounts of each connection.
-const ACCOUNTS: usize = 4;
+/// Accounts, unless the command line says another number. Fewer make it harder: whatever an account of a block has in
+/// the mempool is checked again in full.
+const ACCOUNTS: usize = 1000;
 
 /// Longest run.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -42,15 +43,16 @@ fn main() {
     };
     let (validators, payments) = (number(0, 1), number(1, 40_000));
     let (connections, batch) = (number(2, 8), number(3, 1).max(1));
-    let engine = arguments.get(4).map_or(Engine::Raft, |name| Engine::parse(name).unwrap_or_else(|| panic!("{USAGE}")));
+    let accounts = number(4, ACCOUNTS).div_ceil(connections).max(1);
+    let engine = arguments.get(5).map_or(Engine::Raft, |name| Engine::parse(name).unwrap_or_else(|| panic!("{USAGE}")));
     let mut network = Network::new(Setup {
         validators: u16::try_from(validators).unwrap_or_else(|_| panic!("{USAGE}")),
-        accounts: connections * ACCOUNTS,
+        accounts: connections * accounts,
         times: Times::DEFAULT,
         ..Setup::new(engine)
     });
-    let each = payments.div_ceil(connections * ACCOUNTS) as u64;
-    let bodies: Vec<Vec<Vec<u8>>> = (0..connections).map(|at| bodies(&network, at, each, batch)).collect();
+    let each = payments.div_ceil(connections * accounts) as u64;
+    let bodies: Vec<Vec<Vec<u8>>> = (0..connections).map(|at| bodies(&network, at, accounts, each, batch)).collect();
     network.start();
 
     let start = Instant::now();
@@ -64,12 +66,13 @@ fn main() {
     let rpc = network.nodes()[0].rpc();
     within(PATIENCE, || network.accounts().iter().all(|account| account.sequence(rpc) == Some(each)).then_some(()))
         .expect("every payment is committed");
-    let (wall, total) = (start.elapsed(), each * (connections * ACCOUNTS) as u64);
+    let (wall, total) = (start.elapsed(), each * (connections * accounts) as u64);
     let (counted, time, blocks) = chain_rate(rpc);
     println!(
-        "{}, {validators} validators, {connections} connections, {batch} in a request: {total} bank sends accepted in {sent:?} and \
+        "{}, {validators} validators, {} accounts, {connections} connections, {batch} in a request: {total} bank sends accepted in {sent:?} and \
          committed in {wall:?} ({:.0}/s); by the chain's own times {counted} in {time:?} and {blocks} blocks: {:.0}/s",
         engine.name(),
+        network.accounts().len(),
         total as f64 / wall.as_secs_f64(),
         counted as f64 / time.as_secs_f64(),
     );
@@ -78,8 +81,8 @@ fn main() {
 }
 
 /// The requests of one connection: its accounts take turns, each in the order of its sequence.
-fn bodies(network: &Network, connection: usize, each: u64, batch: usize) -> Vec<Vec<u8>> {
-    let accounts = &network.accounts()[connection * ACCOUNTS..(connection + 1) * ACCOUNTS];
+fn bodies(network: &Network, connection: usize, accounts: usize, each: u64, batch: usize) -> Vec<Vec<u8>> {
+    let accounts = &network.accounts()[connection * accounts..(connection + 1) * accounts];
     let calls: Vec<Value> = (0..each)
         .flat_map(|sequence| accounts.iter().map(move |account| (account, sequence)))
         .enumerate()
