@@ -99,6 +99,8 @@ func cases() []testCase {
 		plain("no coins", send("")),
 		plain("several coins", send(`{"denom":"uplume","amount":"1"},{"denom":"aether","amount":"15"},{"denom":"odd","amount":"1000"},{"denom":"unknown","amount":"123456789012345678901234567890"}`)),
 		plain("amounts beyond their places", send(`{"denom":"aether","amount":"250"},{"denom":"mplume","amount":"1500"}`)),
+		plain("halves", send(`{"denom":"aether","amount":"50"},{"denom":"tiny","amount":"500000000000000001"},{"denom":"wee","amount":"5000000000000000001"}`)),
+		plain("more than halves", send(`{"denom":"aether","amount":"150"},{"denom":"tiny","amount":"-1500000000000000000"},{"denom":"wee","amount":"9999999999999999999999999999999999999999"}`)),
 		plain("comma in a coin", send(`{"denom":"a,b","amount":"1"}`)),
 		plain("memo", send(one)).with(func(c *testCase) { c.body.Memo, c.body.TimeoutHeight = tricky, 1_000_000 }),
 		plain("first transaction of account 0", send(one)).with(func(c *testCase) {

@@ -56,7 +56,15 @@ var known = map[string]*bankv1beta1.Metadata{
 		Display:    "ether",
 		DenomUnits: []*bankv1beta1.DenomUnit{{Denom: "aether"}, {Denom: "ether", Exponent: 20}},
 	},
-	"odd": {Base: "odd", Display: "even"},
+	"odd":  {Base: "odd", Display: "even"},
+	"tiny": far("tiny", 36),
+	"wee":  far("wee", 37),
+}
+
+// far is a denomination whose display unit is 10^exponent of it.
+func far(denom string, exponent uint32) *bankv1beta1.Metadata {
+	units := []*bankv1beta1.DenomUnit{{Denom: denom}, {Denom: "many" + denom, Exponent: exponent}}
+	return &bankv1beta1.Metadata{Base: denom, Display: "many" + denom, DenomUnits: units}
 }
 
 func newMaker() (*maker, error) {

@@ -7,7 +7,7 @@ mod samples;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use plume_codec::{amino_json, from_json, install_descriptors, pool};
+use plume_codec::{add_descriptors, amino_json, from_json, pool};
 use plume_proto::DESCRIPTOR_SET;
 use plume_ts_gen::generate;
 use prost_reflect::DescriptorPool;
@@ -49,7 +49,7 @@ fn toy(with_imports: bool) -> Vec<u8> {
 }
 
 /// Installs them beside the chain's.
-static TOY: LazyLock<()> = LazyLock::new(|| install_descriptors(&toy(true)).expect("installed"));
+static TOY: LazyLock<()> = LazyLock::new(|| add_descriptors(&toy(true)).expect("installed"));
 
 #[test]
 fn the_toys_descriptors_for_other_languages_are_current() {
