@@ -91,13 +91,20 @@ async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, s
             _ => None,
         },
     };
+    match &failed {
+        Some(fatal) => error!(%fatal, "the node stops"),
+        None => info!("stopping"),
+    }
+    // After a failure too: a thread that still uses a database when the process ends makes RocksDB abort.
+    server.shutdown().await;
+    let stopped = node.stop().await;
     if let Some(fatal) = failed {
-        error!(%fatal, "the node stops");
+        if let Err(error) = stopped {
+            warn!(%error, "not everything could be written at the end");
+        }
         return Err(anyhow!("{fatal}"));
     }
-    info!("stopping");
-    server.shutdown().await;
-    node.stop().await?;
+    stopped?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
