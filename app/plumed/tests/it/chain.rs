@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -86,7 +86,7 @@ impl Devnet {
 
     fn stop(mut self) -> PathBuf {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        assert!(ended(&mut self.child).is_some_and(|status| status.success()), "{}", self.logs());
         self.home.clone()
     }
 }
@@ -95,7 +95,22 @@ impl Drop for Devnet {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM);
-            let _ = self.child.wait();
+            let _ = ended(&mut self.child);
+        }
+    }
+}
+
+/// How a child ended. One that does not within a minute is killed, and there is nothing.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) => return Some(status),
+            None if Instant::now() >= deadline => {
+                let _ = child.kill();
+                return None;
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
         }
     }
 }
@@ -199,6 +214,6 @@ fn nodes_do_not_outlive_a_killed_devnet() {
     let (rpc, p2p) = ports();
     let mut devnet = Devnet::start(dir.path(), rpc, p2p);
     devnet.child.kill().unwrap();
-    devnet.child.wait().unwrap();
+    ended(&mut devnet.child).unwrap();
     devnet.wait("the node's end", |_| TcpListener::bind(("127.0.0.1", rpc)).is_ok());
 }
