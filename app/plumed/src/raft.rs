@@ -107,15 +107,22 @@ async fn serve(
             _ => None,
         },
     };
-    if let Some(fatal) = failed {
-        error!(%fatal, "the node stops");
-        return Err(anyhow!("{fatal}"));
+    match &failed {
+        Some(fatal) => error!(%fatal, "the node stops"),
+        None => info!("stopping"),
     }
-    info!("stopping");
+    // After a failure too: a thread that still uses a database when the process ends makes RocksDB abort.
     server.shutdown().await;
     // It waits for answers that are being written.
     tokio::task::spawn_blocking(move || gateway.shutdown()).await?;
-    node.stop().await?;
+    let stopped = node.stop().await;
+    if let Some(fatal) = failed {
+        if let Err(error) = stopped {
+            warn!(%error, "not everything could be written at the end");
+        }
+        return Err(anyhow!("{fatal}"));
+    }
+    stopped?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -31,8 +31,7 @@ pub struct Recovery {
 /// When something is.
 pub fn leader_then_follower(step: &str) -> Recovery {
     let mut network = Network::create(Engine::Raft, 4, 2);
-    // The chain is begun by the first validator in set order: of equal powers the least address.
-    let leader = (0..4).min_by_key(|index| network.nodes()[*index].address()).expect("four");
+    let leader = network.first_leader();
     for (index, node) in network.nodes_mut().iter_mut().enumerate() {
         if index == leader { node.start_to_crash(step, EARLY) } else { node.start() }
     }

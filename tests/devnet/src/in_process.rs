@@ -13,7 +13,7 @@ use plume_p2p::{PeerId, TcpNetwork};
 use plume_primitives::Timestamp;
 use plume_raft::{Allowed, BlockSettings, Hooks, Node, NodeOptions, RaftSettings, RpcView};
 use plume_rpc::{Environment, RpcSettings, Server};
-use plume_wal::RealDisk;
+use plume_wal::{Disk, RealDisk};
 use rand::RngCore;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,6 +29,10 @@ pub struct Options {
     pub times: Times,
     /// Entries between two compactions of the Raft log, and entries that stay.
     pub log: (u64, u64),
+    /// Blocks that are kept for slower peers.
+    pub keep_blocks: u64,
+    /// Where the Raft log and the record of signatures are written.
+    pub disk: Arc<dyn Disk>,
     /// Time of votes.
     pub clock: Clock,
     /// Failure points.
@@ -41,6 +45,8 @@ impl Default for Options {
         Self {
             times: Times::PATIENT,
             log: (raft.compact_every, raft.keep_entries),
+            keep_blocks: plume_raft::Settings::default().keep_blocks_for_peers,
+            disk: Arc::new(RealDisk),
             clock: Arc::new(now),
             hooks: Hooks::default(),
         }
@@ -85,11 +91,13 @@ async fn serve<E: Executor>(executor: E, home: &Home, options: &Options, stop: &
         _ = terminate.recv() => None,
         result = ended.wait_for(Option::is_some) => result.ok().and_then(|result| (*result).clone()),
     };
-    if let Some(Err(error)) = failed {
-        return Err(error);
-    }
+    // Also after a failure, as `plumed` does: nobody may use a database when the process ends.
     server.shutdown().await;
-    node.stop().await
+    let stopped = node.stop().await;
+    match failed {
+        Some(Err(error)) => Err(error),
+        _ => stopped,
+    }
 }
 
 fn node_options(home: &Home, settings: &Settings, options: &Options) -> NodeOptions {
@@ -105,7 +113,9 @@ fn node_options(home: &Home, settings: &Settings, options: &Options) -> NodeOpti
         port: peer.port,
     });
     connections.persistent_peers = peers.collect();
-    let allowed = Allowed { listed: connections.persistent_peers.iter().map(|peer| peer.id).collect() };
+    let listed = connections.persistent_peers.iter().map(|peer| peer.id);
+    let unconditional = p2p.unconditional_peer_ids.iter().map(|id| PeerId::new(id.0));
+    let allowed = Allowed { listed: listed.chain(unconditional).collect() };
     NodeOptions {
         data: home.data_dir(),
         genesis,
@@ -122,6 +132,7 @@ fn node_options(home: &Home, settings: &Settings, options: &Options) -> NodeOpti
                 compact_every: options.log.0,
                 keep_entries: options.log.1,
             },
+            keep_blocks_for_peers: options.keep_blocks,
             ..plume_raft::Settings::default()
         },
         mempool: MempoolConfig::default(),
@@ -132,7 +143,7 @@ fn node_options(home: &Home, settings: &Settings, options: &Options) -> NodeOpti
         validator_key: home.validator_key_pair().expect("written by devnet"),
         sign_state: home.validator_state_file(),
         network: Arc::new(TcpNetwork),
-        disk: Arc::new(RealDisk),
+        disk: options.disk.clone(),
         clock: options.clock.clone(),
         hooks: options.hooks.clone(),
         inline: false,

@@ -5,6 +5,7 @@
 
 mod agreement;
 pub mod crashes;
+mod disk;
 mod engine;
 pub mod in_process;
 pub mod light;
@@ -14,11 +15,14 @@ mod load;
 mod network;
 mod node;
 mod signatures;
+mod small_disk;
 mod storm;
 
+pub use disk::{Fault, PlannedDisk};
 pub use engine::{Engine, Times};
 pub use links::{Flow, Links};
 pub use load::{Account, Load};
 pub use network::{Network, Program, Setup};
-pub use node::{Node, Victim, cometbft, plumed, until, within};
+pub use node::{Node, Victim, bounded, cometbft, plumed, until, within};
+pub use small_disk::SmallDisk;
 pub use storm::{Storm, storm};

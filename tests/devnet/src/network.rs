@@ -1,6 +1,7 @@
+use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use plume_client::RpcClient;
@@ -8,14 +9,18 @@ use plume_home::config::Config;
 use plume_home::home::Home;
 use plume_primitives::Bech32Prefix;
 use plume_testkit::ScheduledValidators;
+use rand::Rng;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Times};
 use crate::load::Account;
-use crate::node::{Node, Victim, devnet_node, plumed, until};
+use crate::node::{Node, Victim, bounded, devnet_node, plumed, until};
 
 /// Ports of one network: `plumed devnet` puts each further validator ten ports higher.
 const PORT_STEP: u16 = 10;
+
+/// Where networks have their ports.
+const PORTS: Range<u16> = 11_000..32_000;
 
 /// Lines of each log that a failed test shows.
 const LAST_LINES: usize = 20;
@@ -28,6 +33,15 @@ pub enum Program {
     Plumed,
     /// `devnet-node`: the same engines with a validator schedule, a clock that can be moved and a short Raft log.
     DevnetNode,
+}
+
+impl Program {
+    fn path(self) -> PathBuf {
+        match self {
+            Self::Plumed => plumed(),
+            Self::DevnetNode => devnet_node(),
+        }
+    }
 }
 
 /// What a network is made of.
@@ -61,6 +75,8 @@ pub struct Network {
     setup: Setup,
     chain_id: String,
     denom: String,
+    /// Nodes that need not have the first blocks.
+    begin_later: BTreeSet<usize>,
     folder: tempfile::TempDir,
 }
 
@@ -83,7 +99,7 @@ impl Network {
         let (rpc, p2p) = free_ports(setup.validators);
         let chain_id = "plume-devnet-1".to_owned();
         let names: Vec<_> = (0..setup.accounts).map(|i| format!("a{i}")).collect();
-        let made = Command::new(plumed())
+        let made = bounded(plumed())
             .args(["devnet", "--chain-id", &chain_id])
             .args(setup.engine.flags())
             .args(["--validators", &setup.validators.to_string(), "--accounts", &names.join(",")])
@@ -104,15 +120,14 @@ impl Network {
                 Account::new(&text(&account["mnemonic"]), &text(&account["address"]), number, &prefix)
             })
             .collect();
-        let program = match setup.program {
-            Program::Plumed => plumed(),
-            Program::DevnetNode => devnet_node(),
-        };
         let nodes: Vec<_> = (0..setup.validators)
-            .map(|i| Node::new(output.join(format!("node{i}")), rpc + i * PORT_STEP, setup.engine, program.clone()))
+            .map(|i| {
+                Node::new(output.join(format!("node{i}")), rpc + i * PORT_STEP, setup.engine, setup.program.path())
+            })
             .collect();
         nodes.iter().for_each(|node| write_times(node.home(), setup.times));
-        Self { nodes, accounts, setup, chain_id, denom: text(&network["base_denom"]), folder }
+        let denom = text(&network["base_denom"]);
+        Self { nodes, accounts, setup, chain_id, denom, begin_later: BTreeSet::new(), folder }
     }
 
     /// What it is made of.
@@ -149,6 +164,25 @@ impl Network {
         }
         self.nodes.push(full);
         self.nodes.len() - 1
+    }
+
+    /// Lets one node run another program than the others. Before it starts.
+    pub fn set_program(&mut self, index: usize, program: Program) {
+        self.nodes[index].set_program(program.path());
+    }
+
+    /// A node that forgets its first blocks, or began with a snapshot: agreement is checked from its first block on.
+    pub fn begins_later(&mut self, index: usize) {
+        self.begin_later.insert(index);
+    }
+
+    pub(crate) fn may_begin_later(&self, index: usize) -> bool {
+        self.begin_later.contains(&index)
+    }
+
+    /// Who begins a Raft chain: the first in set order, of equal powers the least address.
+    pub fn first_leader(&self) -> usize {
+        (0..self.nodes.len()).min_by_key(|index| self.nodes[*index].address()).expect("a node")
     }
 
     /// Gives every node the same changes of validators: height, index of the node, power. Only for
@@ -307,6 +341,8 @@ fn write_times(home: &Path, times: Times) {
     };
     if times != Times::DEFAULT {
         edit(&file, &values(Times::DEFAULT), &values(times));
+        let pause = format!("\ntimeout_commit = \"{}ms\"", times.pause.as_millis());
+        edit(&home.join("config/config.toml"), "\ntimeout_commit = \"0s\"", &pause);
     }
 }
 
@@ -318,12 +354,12 @@ pub(crate) fn edit(file: &Path, from: &str, to: &str) {
 }
 
 /// First RPC port and first P2P port, all of whose followers are free now.
+///
+/// Below those that the kernel gives to outgoing connections: a node's port must stay free while it is down.
 fn free_ports(validators: u16) -> (u16, u16) {
     until("free ports", || {
-        let probe = TcpListener::bind("127.0.0.1:0").ok()?;
-        let base = probe.local_addr().ok()?.port();
-        drop(probe);
-        let last = base.checked_add(validators * PORT_STEP)?;
+        let base = rand::thread_rng().gen_range(PORTS.start..PORTS.end - validators * PORT_STEP);
+        let last = base + validators * PORT_STEP;
         let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
         let all = (base..last).step_by(usize::from(PORT_STEP)).all(|port| free(port) && free(port + 1));
         all.then_some((base, base + 1))

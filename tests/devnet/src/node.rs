@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,12 +12,16 @@ use plume_engine::ValidatorKey;
 use plume_home::home::Home;
 use plume_home::keys::consensus_address;
 use plume_store::{BlockStore, StoreOptions};
+use serde_json::json;
 
 use crate::engine::Engine;
 use crate::network::read_json;
 
 /// Long enough for a loaded machine, short enough that a hung run ends.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long the kernel may take to end a killed process.
+const KILLED: Duration = Duration::from_secs(20);
 
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(20);
@@ -47,6 +53,13 @@ pub fn within<T>(time: Duration, mut look: impl FnMut() -> Option<T>) -> Option<
 pub fn plumed() -> PathBuf {
     let explicit = std::env::var_os("PLUMED").map(PathBuf::from);
     explicit.unwrap_or_else(|| beside("plumed", "run `cargo build -p plumed`, or set PLUMED"))
+}
+
+/// A command that is killed if it takes more than two minutes; its exit code is then 124.
+pub fn bounded(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg("--kill-after=5").arg(PATIENCE.as_secs().to_string()).arg(program);
+    command
 }
 
 /// This package's own node, see `src/bin/node.rs`.
@@ -99,6 +112,11 @@ impl Node {
         Self { home, rpc, engine, program, process: None, paused: false }
     }
 
+    pub(crate) fn set_program(&mut self, program: PathBuf) {
+        assert!(self.process.is_none(), "it runs already");
+        self.program = program;
+    }
+
     /// Home directory.
     pub fn home(&self) -> &Path {
         &self.home
@@ -136,6 +154,12 @@ impl Node {
         self.rpc.status().ok().map(|status| status.latest_height)
     }
 
+    /// The first block that it has.
+    pub fn first_block(&self) -> u64 {
+        let status = until("a status", || self.rpc.call("status", &json!({})).ok());
+        status["sync_info"]["earliest_block_height"].as_str().expect("a height").parse().expect("a number")
+    }
+
     /// The newest height that its validator has signed, by the record on its disk.
     pub fn signed_height(&self) -> u64 {
         let record = read_json(&self.home.join("data/priv_validator_state.json"));
@@ -152,6 +176,28 @@ impl Node {
         assert!(self.process.is_none(), "a store has one owner");
         let options = StoreOptions { index: true, ..StoreOptions::default() };
         BlockStore::open(self.home.join("data/blockstore.db"), options).expect("a whole store")
+    }
+
+    /// Whose signatures the commit of a height has, as this node shows it: addresses as headers have them.
+    pub fn signers(&self, height: u64) -> BTreeSet<String> {
+        let commit = until("a commit", || self.rpc.call("commit", &json!({ "height": height.to_string() })).ok());
+        let votes = commit["signed_header"]["commit"]["signatures"].as_array().cloned().unwrap_or_default();
+        let addresses = votes.iter().filter_map(|vote| vote["validator_address"].as_str());
+        addresses.filter(|address| !address.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Lets the node, which has no state, begin with a snapshot; verified from this header.
+    pub fn begin_with_snapshot(&self, trust_height: u64, trust_hash: &str) {
+        let file = self.home.join("config/config.toml");
+        let text = std::fs::read_to_string(&file).expect("written by devnet");
+        let (before, section) = text.split_once("[statesync]").expect("written by devnet");
+        let section = section
+            .replacen("enable = false", "enable = true", 1)
+            .replacen("trust_height = 0", &format!("trust_height = {trust_height}"), 1)
+            .replacen("trust_hash = \"\"", &format!("trust_hash = \"{trust_hash}\""), 1)
+            // Until one is found, from the first moment on.
+            .replacen("discovery_time = \"15s\"", "discovery_time = \"0s\"", 1);
+        std::fs::write(&file, format!("{before}[statesync]{section}")).expect("writable home");
     }
 
     /// Everything that the node and its CometBFT wrote, over all runs.
@@ -187,9 +233,9 @@ impl Node {
         self.process = Some(child);
     }
 
-    /// Waits for a node that kills itself.
+    /// Waits for a node that ends by itself.
     pub fn wait_for_end(&mut self) -> ExitStatus {
-        let status = until("end of a node that kills itself", || self.ended());
+        let status = until("end of a node that ends by itself", || self.ended());
         self.process = None;
         status
     }
@@ -252,7 +298,8 @@ impl Drop for Node {
         if let Some(mut child) = self.process.take() {
             // The kernel kills its CometBFT.
             let _ = child.kill();
-            let _ = child.wait();
+            // It can no more run; a process that the kernel holds must not hold the tests.
+            let _ = within(KILLED, || child.try_wait().ok().flatten());
         }
     }
 }

@@ -96,6 +96,6 @@ fn nodes_do_not_outlive_a_killed_devnet() {
     let (rpc, p2p) = ports();
     let mut devnet = Devnet::start(dir.path(), rpc, p2p);
     devnet.child.kill().unwrap();
-    devnet.child.wait().unwrap();
+    ended(&mut devnet.child).unwrap();
     devnet.wait("the node's end", |_| TcpListener::bind(("127.0.0.1", rpc)).is_ok());
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -90,7 +90,7 @@ impl Devnet {
 
     pub fn stop(mut self) -> PathBuf {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        assert!(ended(&mut self.child).is_some_and(|status| status.success()), "{}", self.logs());
         self.home.clone()
     }
 }
@@ -99,7 +99,7 @@ impl Drop for Devnet {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM);
-            let _ = self.child.wait();
+            let _ = ended(&mut self.child);
         }
     }
 }
@@ -115,4 +115,19 @@ pub fn ports() -> (u16, u16) {
     let free = || TcpListener::bind("127.0.0.1:0").unwrap();
     let (a, b) = (free(), free());
     (a.local_addr().unwrap().port(), b.local_addr().unwrap().port())
+}
+
+/// How a child ended. One that does not within a minute is killed, and there is nothing.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) => return Some(status),
+            None if Instant::now() >= deadline => {
+                let _ = child.kill();
+                return None;
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
 }

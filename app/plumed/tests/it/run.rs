@@ -51,8 +51,9 @@ pub fn plumed_with(home: &Path, args: &[&str], input: &str) -> Done {
 
 /// The same with variables in the environment.
 pub fn plumed_in(home: &Path, args: &[&str], input: &str, variables: &[(&str, &str)]) -> Done {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_plumed"))
-        .arg("--home")
+    // No command takes long: one that hangs is killed, and its exit code is 124.
+    let mut child = Command::new("timeout")
+        .args(["--kill-after=5", "60", env!("CARGO_BIN_EXE_plumed"), "--home"])
         .arg(home)
         .args(args)
         .env_remove("PLUMED_NODE")

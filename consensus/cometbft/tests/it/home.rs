@@ -18,7 +18,9 @@ fn temp() -> tempfile::TempDir {
 }
 
 fn output(home: &Path, args: &[&str]) -> String {
-    let output = Command::new(cometbft()).args(args).arg("--home").arg(home).output().expect("runs");
+    let mut bounded = Command::new("timeout");
+    bounded.args(["--kill-after=5", "60"]).arg(cometbft()).args(args).arg("--home").arg(home);
+    let output = bounded.output().expect("runs");
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }

@@ -234,7 +234,7 @@ impl<E: Executor> Driver<E> {
                 },
                 Some((from, message)) = messages.recv() => self.on_message(from, message).await?,
                 entry = entries.recv(), if take_entries => match entry {
-                    None => return Err(Fatal::new("the Raft log has stopped")),
+                    None => return Err(self.raft_ended()),
                     Some(applied) => self.on_applied(applied).await?,
                 },
                 () = at(propose_at) => self.propose().await?,
@@ -323,15 +323,20 @@ impl<E: Executor> Driver<E> {
 
     fn on_raft(&mut self, alive: bool) -> Result<(), Fatal> {
         let metrics = self.raft_metrics.borrow_and_update().clone();
-        if !alive {
-            return Err(Fatal::new("Raft has stopped"));
-        }
-        if let Err(error) = &metrics.running_state {
-            return Err(Fatal::new(format!("Raft has stopped: {error}")));
+        if !alive || metrics.running_state.is_err() {
+            return Err(self.raft_ended());
         }
         self.view.set_raft(&metrics);
         self.allow_elections();
         Ok(())
+    }
+
+    /// Why Raft has ended, a disk that failed in particular: its tasks and their channels end in any order.
+    fn raft_ended(&self) -> Fatal {
+        match &self.raft_metrics.borrow().running_state {
+            Err(error) => Fatal::new(format!("Raft has stopped: {error}")),
+            Ok(()) => Fatal::new("Raft has stopped"),
+        }
     }
 
     async fn on_tick(&mut self) -> Result<(), Fatal> {

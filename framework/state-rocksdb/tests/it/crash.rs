@@ -8,6 +8,7 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use plume_state::Backend;
@@ -25,6 +26,9 @@ const LAST: u64 = 40;
 /// Where rollbacks go.
 const TARGET: u64 = 4;
 
+/// A child that lives longer hangs.
+const CHILD_TIME: Duration = Duration::from_secs(120);
+
 const FOLDER: &str = "PLUME_CRASH_FOLDER";
 const FAILPOINT: &str = "PLUME_CRASH_FAILPOINT";
 const VISIT: &str = "PLUME_CRASH_VISIT";
@@ -35,6 +39,12 @@ pub fn arm() -> Option<(PathBuf, String)> {
     let name = std::env::var(FAILPOINT).unwrap_or_default();
     let visit = std::env::var(VISIT).ok().and_then(|visit| visit.parse().ok()).unwrap_or(1);
     failpoint::arm(&name, visit);
+    // The parent listens until this process ends.
+    std::thread::spawn(|| {
+        std::thread::sleep(CHILD_TIME);
+        eprintln!("the child has not died in {CHILD_TIME:?}");
+        std::process::exit(124);
+    });
     Some((folder.into(), name))
 }
 

@@ -16,8 +16,6 @@ use plume_testkit::{Signer, TxDraft};
 use plume_tests_devnet::{Account, Engine, Load, Network, Node, Setup, Times, cometbft, in_process, until};
 use serde_json::json;
 
-use crate::validators::first_leader;
-
 /// An account that never pays anything: every transaction of it in this test is bad.
 const VICTIM: usize = 2;
 
@@ -122,7 +120,7 @@ fn voted_down(engine: Engine) {
     let mut network = Network::new(Setup { times: Times::STEADY, ..Setup::new(engine) });
     // Over Raft only the leader proposes.
     let cheat = match engine {
-        Engine::Raft => first_leader(&network),
+        Engine::Raft => network.first_leader(),
         Engine::Cometbft => 3,
     };
     let honest: Vec<usize> = (0..4).filter(|index| *index != cheat).collect();

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use plume_client::RpcClient;
 use plume_light_client::rpc::{self, RpcProvider};
 use plume_light_client::{LightBlock, Mode, Provider, Sources, verify_absence, verify_membership};
 use plume_primitives::Bech32Prefix;
 use plume_tests_devnet::light::{Http, client, now, providers, verify_sequentially};
-use plume_tests_devnet::{Engine, Load, Network, Node, Program, Setup, light_chain, plumed, until};
+use plume_tests_devnet::{Engine, Load, Network, Node, Program, Setup, bounded, light_chain, plumed, until};
 use serde_json::{Value, json};
 
 /// The last height that is verified.
@@ -138,7 +138,7 @@ fn values_and_their_absence_are_proved(network: &Network, node: &RpcProvider<Htt
 
 fn light(network: &Network, command: &str, arguments: &[&str]) -> Output {
     let url = network.nodes()[0].rpc().url();
-    let mut plumed = Command::new(plumed());
+    let mut plumed = bounded(plumed());
     plumed.args(["--home"]).arg(network.folder()).args(["light", command, "--rpc", url, "--output", "json"]);
     plumed.args(arguments).env_remove("PLUMED_NODE").env_remove("PLUMED_CHAIN_ID").output().expect("plumed runs")
 }

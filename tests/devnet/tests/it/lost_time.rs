@@ -115,7 +115,7 @@ fn a_node_that_was_away_for_long_catches_up_by_blocks() {
     assert_eq!(network.nodes_mut()[away].stop(), Some(0));
     let left = network.nodes()[away].stored_height();
     let before = network.nodes()[away].log().len();
-    until("a chain that went on for long", || (network.height() > left + 200).then_some(()));
+    until("a chain that went on for long", || (network.height() > left + 100).then_some(()));
     network.nodes_mut()[away].start();
     let back = network.wait_until_caught_up(away);
     println!("away from {left} to {}: back after {back:?}", network.height());

@@ -1,6 +1,6 @@
 //! The validator set changes by schedule: one leaves, another's power changes, the first returns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use plume_tests_devnet::{Engine, Load, Network, Node, Program, Setup, until};
 use serde_json::json;
@@ -27,7 +27,7 @@ fn leave_change_and_return(engine: Engine, choose: impl Fn(&Network) -> (usize, 
     // turn, over Raft only the leader does.
     let again = until("a block with a vote of the validator that returned", || {
         let height = network.nodes()[leaver].height()?;
-        (RETURNS + DELAY..height).find(|height| signers(other, *height).contains(&address))
+        (RETURNS + DELAY..height).find(|height| other.signers(*height).contains(&address))
     });
     if engine == Engine::Cometbft {
         until("a block of the validator that returned", || {
@@ -37,7 +37,7 @@ fn leave_change_and_return(engine: Engine, choose: impl Fn(&Network) -> (usize, 
     }
     for height in LEAVES + DELAY..RETURNS + DELAY {
         assert!(proposer(other, height).is_some_and(|proposer| proposer != address), "height {height}");
-        assert!(!signers(other, height).contains(&address), "height {height}");
+        assert!(!other.signers(height).contains(&address), "height {height}");
     }
 
     let keys: Vec<_> = network.nodes().iter().map(Node::key).collect();
@@ -72,7 +72,7 @@ fn validators_leave_change_and_return_by_schedule_on_cometbft() {
 #[test]
 fn validators_leave_change_and_return_by_schedule_on_raft() {
     leave_change_and_return(Engine::Raft, |network| {
-        let leader = first_leader(network);
+        let leader = network.first_leader();
         ((leader + 1) % 4, leader)
     });
 }
@@ -81,21 +81,9 @@ fn validators_leave_change_and_return_by_schedule_on_raft() {
 #[test]
 fn the_raft_leader_leaves_the_validators_and_returns() {
     leave_change_and_return(Engine::Raft, |network| {
-        let leader = first_leader(network);
+        let leader = network.first_leader();
         (leader, (leader + 1) % 4)
     });
-}
-
-/// Who begins a Raft chain: of equal powers the least address.
-pub(crate) fn first_leader(network: &Network) -> usize {
-    (0..network.nodes().len()).min_by_key(|index| network.nodes()[*index].address()).expect("a node")
-}
-
-/// Who signed a block.
-fn signers(node: &Node, height: u64) -> BTreeSet<String> {
-    let commit = until("a commit", || node.rpc().call("commit", &json!({ "height": height.to_string() })).ok());
-    let votes = commit["signed_header"]["commit"]["signatures"].as_array().cloned().unwrap_or_default();
-    votes.iter().filter_map(|vote| vote["validator_address"].as_str().map(str::to_owned)).collect()
 }
 
 fn proposer(node: &Node, height: u64) -> Option<String> {
