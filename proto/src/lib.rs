@@ -25,6 +25,14 @@ pub fn any<T: Message + Name>(message: &T) -> Any {
 
 /// Packages of the Cosmos SDK 0.50.
 pub mod cosmos {
+    /// How command lines present modules.
+    pub mod autocli {
+        /// Version 1.
+        #[allow(missing_docs, reason = "described in the .proto sources")]
+        pub mod v1 {
+            include!("gen/cosmos.autocli.v1.rs");
+        }
+    }
     /// Accounts.
     pub mod auth {
         pub use cosmos_sdk_proto::cosmos::auth::v1beta1;
@@ -40,9 +48,21 @@ pub mod cosmos {
         pub mod abci {
             pub use cosmos_sdk_proto::cosmos::base::abci::v1beta1;
         }
+        /// The node and its settings.
+        pub mod node {
+            pub use cosmos_sdk_proto::cosmos::base::node::v1beta1;
+        }
         /// Pagination.
         pub mod query {
             pub use cosmos_sdk_proto::cosmos::base::query::v1beta1;
+        }
+        /// Descriptions of the chain.
+        pub mod reflection {
+            pub use cosmos_sdk_proto::cosmos::base::reflection::{v1beta1, v2alpha1};
+        }
+        /// The consensus engine.
+        pub mod tendermint {
+            pub use cosmos_sdk_proto::cosmos::base::tendermint::v1beta1;
         }
     }
     /// Consensus parameters.
@@ -77,6 +97,31 @@ pub mod google {
     /// Well-known types.
     pub mod protobuf {
         pub use tendermint_proto::google::protobuf::{Any, Duration, Timestamp};
+    }
+}
+
+/// Packages of gRPC itself.
+pub mod grpc {
+    /// Health of servers.
+    pub mod health {
+        /// Version 1.
+        #[allow(missing_docs, reason = "described in the .proto sources")]
+        pub mod v1 {
+            include!("gen/grpc.health.v1.rs");
+        }
+    }
+    /// Reflection of servers.
+    pub mod reflection {
+        /// Version 1.
+        #[allow(missing_docs, reason = "described in the .proto sources")]
+        pub mod v1 {
+            include!("gen/grpc.reflection.v1.rs");
+        }
+        /// The version before, which most clients still ask for.
+        #[allow(missing_docs, reason = "described in the .proto sources")]
+        pub mod v1alpha {
+            include!("gen/grpc.reflection.v1alpha.rs");
+        }
     }
 }
 

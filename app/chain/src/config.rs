@@ -3,6 +3,10 @@ use std::path::PathBuf;
 use plume_primitives::DecCoins;
 use plume_state::{SNAPSHOT_CHUNK_BYTES, StateOptions};
 
+/// Gas for one query if nobody says otherwise: about a million balances, which takes a second. The SDK's default is no
+/// limit, which lets one client keep a processor busy.
+const QUERY_GAS_LIMIT: u64 = 300_000_000;
+
 /// What an operator decides for one node. None of it changes the outcome of a block.
 #[derive(Debug, Clone)]
 pub struct ChainConfig {
@@ -21,6 +25,8 @@ pub struct ChainConfig {
     pub min_retain_blocks: u64,
     /// How many past heights stay readable on disk; 0 keeps all.
     pub history_blocks: u64,
+    /// Gas that one query may spend on reading state (`query-gas-limit`); 0 for no limit.
+    pub query_gas_limit: u64,
     /// State snapshots for other nodes.
     pub snapshots: SnapshotConfig,
     /// Sizes of the window of recent versions, and threads.
@@ -58,6 +64,7 @@ impl Default for ChainConfig {
             remembered_tx_bytes: 16 << 20,
             min_retain_blocks: 0,
             history_blocks: 0,
+            query_gas_limit: QUERY_GAS_LIMIT,
             snapshots: SnapshotConfig::default(),
             state: StateOptions::default(),
         }

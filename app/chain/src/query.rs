@@ -1,27 +1,20 @@
+use core::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plume_engine::{Event, IncludedTx, ProofOp, QueryAnswer, QueryError};
+use plume_engine::{ProofOp, QueryAnswer, QueryError};
 use plume_kit::sdk::{self, Kind};
-use plume_kit::{GrpcCode, QueryFailure, ReadCtx};
-use plume_primitives::{Gas, Height, Timestamp};
-use plume_proto::cosmos::base::abci::v1beta1::{
-    GasInfo, Result as TxMsgResult, SimulationResponse, TxMsgData, TxResponse,
-};
-use plume_proto::cosmos::tx::v1beta1::{GetTxRequest, GetTxResponse, SimulateRequest, SimulateResponse, Tx};
-use plume_proto::tendermint::abci;
-use plume_proto::{Any, Message, Name};
-use plume_state::{StateError, StateView};
+use plume_kit::{Budgeted, GrpcCode, QueryFailure, ReadCtx};
+use plume_primitives::{Height, Timestamp};
+use plume_state::{Direction, StateError, StateView, Store, bound_ref, prefix_end};
 
 use crate::reader::Shared;
-use crate::simulate::simulate;
+use crate::simulate::{app_simulate, simulate_tx};
 use crate::tip::Tip;
 use crate::tx::contain;
 
-/// Simulation of a transaction.
+/// Simulation of a transaction: the one method of the SDK's services for which the state machine suffices.
 pub(crate) const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
-/// Look-up of a transaction by hash.
-pub(crate) const GET_TX: &str = "/cosmos.tx.v1beta1.Service/GetTx";
 
 /// Answers a query by its path. A panic becomes an error, as in a transaction.
 pub(crate) fn answer(
@@ -35,7 +28,7 @@ pub(crate) fn answer(
         Err(QueryError {
             codespace: e.codespace.to_string(),
             code: e.code,
-            grpc_code: GrpcCode::Internal as u32, // a field-less enum's own number
+            grpc_code: GrpcCode::Internal.number(),
             message: e.message.clone(),
             log: e.message,
         })
@@ -51,34 +44,58 @@ fn route(
 ) -> Result<QueryAnswer, QueryError> {
     let router = shared.machine.modules.queries();
     if router.has(path) {
-        let ctx = read_ctx(shared, height)?;
+        let ctx = limited_ctx(shared, height)?;
         let value = router.answer(&ctx, path, data).map_err(QueryFailure::into_error)?;
         return Ok(QueryAnswer { height: ctx.height(), value, ..QueryAnswer::default() });
     }
-    match path {
-        SIMULATE => at_tip(shared, simulate_tx(shared, data)?),
-        GET_TX => at_tip(shared, get_tx(shared, data).map_err(QueryFailure::into_error)?),
-        _ => {
-            let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-            match parts.as_slice() {
-                ["store", store, "key"] => store_key(shared, store, data, height, prove),
-                ["store", _, other] => Err(refusal(sdk::UNKNOWN_REQUEST, &format!("unexpected query path: {other}"))),
-                ["app", "simulate"] => at_tip(shared, app_simulate(shared, data)?),
-                ["app", "version"] => at_tip(shared, Bytes::from(shared.machine.config.version.clone())),
-                ["app", ..] => {
-                    let text = "expected second parameter to be either 'simulate' or 'version', neither was present";
-                    Err(refusal(sdk::UNKNOWN_REQUEST, text))
-                }
-                // This node has no filter of its own: every peer may connect.
-                ["p2p", "filter", ..] => at_tip(shared, Bytes::new()),
-                [""] => Err(refusal(sdk::UNKNOWN_REQUEST, "no query path provided")),
-                _ => Err(QueryError {
-                    grpc_code: GrpcCode::Unimplemented as u32,
-                    ..refusal(sdk::UNKNOWN_REQUEST, "unknown query path")
-                }),
-            }
-        }
+    if path == SIMULATE {
+        return at_tip(shared, simulate_tx(shared, data)?);
     }
+    if let Some(answer) = node(shared, path, data, height) {
+        return answer;
+    }
+    let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    match parts.as_slice() {
+        ["store", store, "key"] => store_key(shared, store, data, height, prove),
+        ["store", store, "subspace"] => store_subspace(shared, store, data, height),
+        ["store", _, other @ ..] => {
+            let other = other.join("/");
+            Err(refusal(sdk::UNKNOWN_REQUEST, &format!("unexpected query path: /{other}")))
+        }
+        ["app", "simulate"] => at_tip(shared, app_simulate(shared, data)?),
+        ["app", "version"] => at_tip(shared, Bytes::from(shared.machine.config.version.clone())),
+        ["app", _, ..] => Err(refusal(sdk::UNKNOWN_REQUEST, &format!("unknown query: [{}]", parts.join(" ")))),
+        ["app"] => {
+            let text = "expected second parameter to be either 'simulate' or 'version', neither was present";
+            Err(refusal(sdk::UNKNOWN_REQUEST, text))
+        }
+        // This node has no filter of its own: every peer may connect.
+        ["p2p", "filter", "addr" | "id", _, ..] => at_tip(shared, Bytes::new()),
+        ["p2p", "filter", _, _, ..] => Err(refusal(sdk::UNKNOWN_REQUEST, "expected third parameter to be addr or id")),
+        ["p2p", _, _, _, ..] => Err(refusal(sdk::UNKNOWN_REQUEST, "expected second parameter to be 'filter'")),
+        ["p2p", ..] => Err(refusal(sdk::UNKNOWN_REQUEST, "path should be p2p filter <addr|id> <parameter>")),
+        [""] => Err(refusal(sdk::UNKNOWN_REQUEST, "no query path provided")),
+        _ => Err(QueryError {
+            grpc_code: GrpcCode::Unimplemented.number(),
+            ..refusal(sdk::UNKNOWN_REQUEST, "unknown query path")
+        }),
+    }
+}
+
+/// What the node answers for the state machine; `None` where the path is not its own.
+fn node(shared: &Shared, path: &str, data: &[u8], height: Option<Height>) -> Option<Result<QueryAnswer, QueryError>> {
+    let service = shared.service()?;
+    // The SDK makes a context of that height for every method, so that a height which cannot be read is refused by all.
+    let tip = shared.tip();
+    let height = match height.filter(|height| *height != Height::ZERO) {
+        Some(asked) if service.paths().binary_search(&path).is_ok() => match view_at(shared, &tip, Some(asked)) {
+            Ok((height, _)) => height,
+            Err(e) => return Some(Err(e)),
+        },
+        _ => tip.height.max(Height(1)),
+    };
+    let answer = service.answer(path, data, height)?;
+    Some(answer.map(|value| QueryAnswer { height, value, ..QueryAnswer::default() }))
 }
 
 /// An answer that does not depend on a height carries the last one, which is never 0.
@@ -94,7 +111,7 @@ fn refusal(kind: Kind, text: &str) -> QueryError {
     QueryError {
         codespace: kind.codespace.to_owned(),
         code: kind.code,
-        grpc_code: GrpcCode::Unknown as u32, // a field-less enum's own number
+        grpc_code: GrpcCode::Unknown.number(),
         message: log.clone(),
         log,
     }
@@ -108,6 +125,20 @@ pub(crate) fn read_ctx(shared: &Shared, height: Option<Height>) -> Result<ReadCt
     let time = if height == tip.height { Ok(tip.time) } else { Shared::time_of(view.as_ref()) };
     let time: Timestamp = time.map_err(|e| QueryFailure::from(e).into_error())?;
     Ok(ReadCtx::new(view, Arc::new(rules.chain.clone()), height, time))
+}
+
+/// As [`read_ctx`], with a limit on how much may be read.
+fn limited_ctx(shared: &Shared, height: Option<Height>) -> Result<ReadCtx, QueryError> {
+    let ctx = read_ctx(shared, height)?;
+    let view = limited(shared, ctx.view().clone());
+    Ok(ReadCtx::new(view, Arc::new(ctx.chain().clone()), ctx.height(), ctx.time()))
+}
+
+fn limited(shared: &Shared, view: Arc<dyn StateView>) -> Arc<dyn StateView> {
+    match shared.machine.config.query_gas_limit {
+        0 => view,
+        limit => Arc::new(Budgeted::new(view, limit)),
+    }
 }
 
 fn not_ready(shared: &Shared) -> QueryError {
@@ -150,12 +181,7 @@ fn store_key(
     height: Option<Height>,
     prove: bool,
 ) -> Result<QueryAnswer, QueryError> {
-    let stores = shared.machine.modules.stores();
-    let store = stores.iter().find(|store| store.is_committed() && store.name() == name);
-    let store = *store.ok_or_else(|| refusal(sdk::UNKNOWN_REQUEST, &format!("no such store: {name}")))?;
-    if key.is_empty() {
-        return Err(refusal(sdk::TX_DECODE, "query cannot be zero length"));
-    }
+    let store = named_store(shared, name, key)?;
     let tip = shared.tip();
     let (height, view) = view_at(shared, &tip, height)?;
     let failed = |e: StateError| unavailable(&tip, height, &e);
@@ -170,95 +196,56 @@ fn store_key(
     Ok(QueryAnswer { height, key, value: proven.value.unwrap_or_default(), proof: proof.collect() })
 }
 
-fn simulate_tx(shared: &Shared, data: &[u8]) -> Result<Bytes, QueryError> {
-    let request = SimulateRequest::decode(data).map_err(|e| QueryFailure::plain(e.to_string()).into_error())?;
-    let tx = requested_tx(request).map_err(QueryFailure::into_error)?;
-    let done = simulate(shared, &tx).map_err(|failed| failed.into_error())?;
-    let (gas_info, result) = simulation_parts(done).map_err(QueryFailure::into_error)?;
-    Ok(Bytes::from(SimulateResponse { gas_info: Some(gas_info), result: Some(result) }.encode_to_vec()))
-}
-
-#[expect(deprecated, reason = "old clients send the transaction as a message instead of its bytes")]
-fn requested_tx(request: SimulateRequest) -> Result<Bytes, QueryFailure> {
-    match request {
-        SimulateRequest { tx: Some(tx), tx_bytes } if tx_bytes.is_empty() => Ok(Bytes::from(tx.encode_to_vec())),
-        SimulateRequest { tx_bytes, .. } if tx_bytes.is_empty() => {
-            Err(QueryFailure::invalid("empty txBytes is not allowed"))
-        }
-        SimulateRequest { tx_bytes, .. } => Ok(Bytes::from(tx_bytes)),
-    }
-}
-
-#[expect(deprecated, reason = "clients of SDK 0.45 read the responses from `data`")]
-fn simulation_parts(done: plume_engine::SimulationOutcome) -> Result<(GasInfo, TxMsgResult), QueryFailure> {
-    let data = TxMsgData::decode(done.data.as_ref()).map_err(|e| QueryFailure::plain(e.to_string()))?;
-    let gas_info = GasInfo { gas_wanted: done.gas_wanted.get(), gas_used: done.gas_used.get() };
-    let result = TxMsgResult {
-        data: done.data.to_vec(),
-        events: done.events.into_iter().map(to_proto_event).collect(),
-        msg_responses: data.msg_responses,
-        ..TxMsgResult::default()
+/// `/store/<name>/subspace`: all records below a prefix, as `cosmos.store.internal.kv.v1beta1.Pairs`. Without a proof, as in
+/// the SDK, whatever was asked: ICS-23 has none for a range. Unlike there the asked height counts.
+fn store_subspace(
+    shared: &Shared,
+    name: &str,
+    prefix: &[u8],
+    height: Option<Height>,
+) -> Result<QueryAnswer, QueryError> {
+    let store = named_store(shared, name, prefix)?;
+    let tip = shared.tip();
+    let (height, view) = view_at(shared, &tip, height)?;
+    let view = limited(shared, view);
+    let failed = |e: StateError| match e {
+        StateError::Unavailable { .. } => unavailable(&tip, height, &e),
+        _ => QueryFailure::from(e).into_error(),
     };
-    Ok((gas_info, result))
-}
-
-/// `/app/simulate`: the bytes of a transaction in, `SimulationResponse` as JSON out.
-fn app_simulate(shared: &Shared, tx: &[u8]) -> Result<Bytes, QueryError> {
-    let done = simulate(shared, &Bytes::copy_from_slice(tx)).map_err(|failed| {
-        let result = *failed.result;
-        let log = format!("failed to simulate tx: {}", result.log);
-        QueryError {
-            codespace: result.codespace,
-            code: result.code,
-            grpc_code: GrpcCode::Unknown as u32, // a field-less enum's own number
-            message: log.clone(),
-            log,
-        }
-    })?;
-    let (gas_info, result) = simulation_parts(done).map_err(QueryFailure::into_error)?;
-    let response = SimulationResponse { gas_info: Some(gas_info), result: Some(result) };
-    let json = plume_codec::encode_json(&response).map_err(|e| QueryFailure::plain(e.to_string()).into_error())?;
-    Ok(Bytes::from(json.to_string()))
-}
-
-fn get_tx(shared: &Shared, data: &[u8]) -> Result<Bytes, QueryFailure> {
-    let request = GetTxRequest::decode(data).map_err(|e| QueryFailure::plain(e.to_string()))?;
-    if request.hash.is_empty() {
-        return Err(QueryFailure::invalid("tx hash cannot be empty"));
+    let end = prefix_end(prefix);
+    let records = view.range(store, Bound::Included(prefix), bound_ref(&end), Direction::Ascending).map_err(failed)?;
+    let mut pairs = Vec::new();
+    for record in records {
+        let (key, value) = record.map_err(failed)?;
+        pairs.push(Pair { key, value });
     }
-    let not_found = || QueryFailure::not_found(format!("tx not found: {}", request.hash));
-    let hash =
-        hex::decode(&request.hash).map_err(|e| QueryFailure::invalid(format!("tx hash {}: {e}", request.hash)))?;
-    let hash: [u8; 32] = hash.try_into().map_err(|_| not_found())?;
-    let unavailable = |e: &dyn core::fmt::Display| QueryFailure::status(GrpcCode::Unavailable, e.to_string());
-    let engine = shared.engine().ok_or_else(|| unavailable(&"the consensus engine is not running"))?;
-    let included = engine.tx(hash).map_err(|e| unavailable(&e))?.ok_or_else(not_found)?;
-    let block = engine.block(Some(included.height)).map_err(|e| unavailable(&e))?.ok_or_else(not_found)?;
-    let tx = Tx::decode(included.tx.as_ref()).map_err(|e| QueryFailure::plain(e.to_string()))?;
-    let response = GetTxResponse { tx: Some(tx), tx_response: Some(tx_response(&hash, included, block.time)) };
-    Ok(Bytes::from(response.encode_to_vec()))
+    let value = Bytes::from(prost::Message::encode_to_vec(&Pairs { pairs }));
+    Ok(QueryAnswer { height, key: Bytes::copy_from_slice(prefix), value, proof: Vec::new() })
 }
 
-fn tx_response(hash: &[u8], included: IncludedTx, time: Timestamp) -> TxResponse {
-    let IncludedTx { height, tx, result, .. } = included;
-    TxResponse {
-        height: height.to_i64(),
-        txhash: hex::encode_upper(hash),
-        codespace: result.codespace,
-        code: result.code,
-        data: hex::encode_upper(&result.data),
-        raw_log: result.log,
-        gas_wanted: Gas::to_i64(result.gas_wanted),
-        gas_used: Gas::to_i64(result.gas_used),
-        // `TxRaw` and `Tx` share their encoding, so the received bytes are the value.
-        tx: Some(Any { type_url: Tx::type_url(), value: tx.to_vec() }),
-        timestamp: Timestamp::new(time.seconds(), 0).unwrap_or(time).to_string(),
-        events: result.events.into_iter().map(to_proto_event).collect(),
-        ..TxResponse::default()
+/// The committed store called `name`; an empty key or prefix is refused.
+fn named_store(shared: &Shared, name: &str, key: &[u8]) -> Result<Store, QueryError> {
+    let stores = shared.machine.modules.stores();
+    let store = stores.iter().find(|store| store.is_committed() && store.name() == name);
+    let store = *store.ok_or_else(|| refusal(sdk::UNKNOWN_REQUEST, &format!("no such store: {name}")))?;
+    if key.is_empty() {
+        return Err(refusal(sdk::TX_DECODE, "query cannot be zero length"));
     }
+    Ok(store)
 }
 
-fn to_proto_event(event: Event) -> abci::Event {
-    let attribute = |a: plume_engine::Attribute| abci::EventAttribute { key: a.key, value: a.value, index: a.index };
-    abci::Event { r#type: event.kind, attributes: event.attributes.into_iter().map(attribute).collect() }
+/// `cosmos.store.internal.kv.v1beta1.Pairs`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Pairs {
+    #[prost(message, repeated, tag = "1")]
+    pairs: Vec<Pair>,
+}
+
+/// `cosmos.store.internal.kv.v1beta1.Pair`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Pair {
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    value: Bytes,
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use plume_engine::{
-    Block, BlockOutcome, CheckKind, CheckOutcome, Engine, Fatal, Genesis, Info, QueryAnswer, QueryError, Reader,
+    Block, BlockOutcome, CheckKind, CheckOutcome, Fatal, Genesis, Info, NodeService, QueryAnswer, QueryError, Reader,
     SimulationOutcome, SnapshotInfo,
 };
 use plume_kit::{Observer, ReadCtx};
@@ -28,14 +28,14 @@ pub(crate) struct Shared {
     pub snapshots: Option<Arc<SnapshotFolder>>,
     tip: RwLock<Arc<Tip>>,
     check: Mutex<CheckState>,
-    engine: OnceLock<Arc<dyn Engine>>,
+    service: OnceLock<Arc<dyn NodeService>>,
 }
 
 impl Shared {
     pub fn new(machine: Machine, state: StateReader, snapshots: Option<Arc<SnapshotFolder>>, tip: Arc<Tip>) -> Self {
         let check = Mutex::new(CheckState::new(tip.clone()));
         let state = RwLock::new(state);
-        Self { machine, state, snapshots, tip: RwLock::new(tip), check, engine: OnceLock::new() }
+        Self { machine, state, snapshots, tip: RwLock::new(tip), check, service: OnceLock::new() }
     }
 
     /// Access to the state at every height that is held.
@@ -65,9 +65,9 @@ impl Shared {
         self.check.lock().view()
     }
 
-    /// The consensus engine, once the node has made it known.
-    pub fn engine(&self) -> Option<&Arc<dyn Engine>> {
-        self.engine.get()
+    /// What answers for the node, once it is known.
+    pub fn service(&self) -> Option<&Arc<dyn NodeService>> {
+        self.service.get()
     }
 }
 
@@ -82,23 +82,9 @@ impl ChainReader {
         Self { shared }
     }
 
-    /// Makes the consensus engine known, which looks up transactions for `Service/GetTx`. Only the first call counts;
-    /// gives whether this one did.
-    pub fn set_engine(&self, engine: Arc<dyn Engine>) -> bool {
-        self.shared.engine.set(engine).is_ok()
-    }
-
     /// How many signatures were really verified since the process started.
     pub fn verifications(&self) -> u64 {
         self.shared.machine.verified.verifications()
-    }
-
-    /// Full gRPC paths of every query that this chain answers.
-    pub fn query_paths(&self) -> Vec<&'static str> {
-        let mut paths: Vec<&'static str> = self.shared.machine.modules.queries().paths().collect();
-        paths.extend([query::SIMULATE, query::GET_TX]);
-        paths.sort_unstable();
-        paths
     }
 
     /// The chain's id and the prefix of its addresses; `None` before genesis.
@@ -217,6 +203,18 @@ impl Reader for ChainReader {
 
     fn query(&self, path: &str, data: &[u8], height: Option<Height>, prove: bool) -> Result<QueryAnswer, QueryError> {
         query::answer(&self.shared, path, data, height, prove)
+    }
+
+    fn query_paths(&self) -> Vec<&'static str> {
+        let mut paths: Vec<&'static str> = self.shared.machine.modules.queries().paths().collect();
+        paths.push(query::SIMULATE);
+        paths.extend(self.shared.service().map(|service| service.paths()).unwrap_or_default());
+        paths.sort_unstable();
+        paths
+    }
+
+    fn serve(&self, service: Arc<dyn NodeService>) -> bool {
+        self.shared.service.set(service).is_ok()
     }
 
     fn simulate(&self, tx: &Bytes) -> Result<SimulationOutcome, QueryError> {

@@ -1,6 +1,10 @@
 use bytes::Bytes;
 use plume_engine::{QueryError, SimulationOutcome, TxResult};
-use plume_kit::{BlockInfo, GrpcCode, sdk};
+use plume_kit::{BlockInfo, GrpcCode, QueryFailure, sdk};
+use plume_proto::Message;
+use plume_proto::cosmos::base::abci::v1beta1::{GasInfo, Result as TxMsgResult, SimulationResponse, TxMsgData};
+use plume_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
+use plume_proto::tendermint::abci;
 use plume_state::Overlay;
 
 use crate::block::env;
@@ -26,7 +30,7 @@ impl FailedSimulation {
         QueryError {
             codespace: sdk::UNKNOWN_REQUEST.codespace.to_owned(),
             code: sdk::UNKNOWN_REQUEST.code,
-            grpc_code: GrpcCode::Unknown as u32, // a field-less enum's own number
+            grpc_code: GrpcCode::Unknown.number(),
             log: format!("rpc error: code = Unknown desc = {message}: {}", sdk::UNKNOWN_REQUEST.text),
             message,
         }
@@ -53,4 +57,56 @@ pub(crate) fn simulate(shared: &Shared, tx: &Bytes) -> Result<SimulationOutcome,
     }
     let TxResult { data, gas_wanted, gas_used, events, .. } = result;
     Ok(SimulationOutcome { gas_wanted, gas_used, data, events })
+}
+
+/// `Service/Simulate`.
+pub(crate) fn simulate_tx(shared: &Shared, data: &[u8]) -> Result<Bytes, QueryError> {
+    let request = SimulateRequest::decode(data).map_err(|e| QueryFailure::plain(e.to_string()).into_error())?;
+    let tx = requested_tx(request).map_err(QueryFailure::into_error)?;
+    let done = simulate(shared, &tx).map_err(|failed| failed.into_error())?;
+    let (gas_info, result) = simulation_parts(done).map_err(QueryFailure::into_error)?;
+    Ok(Bytes::from(SimulateResponse { gas_info: Some(gas_info), result: Some(result) }.encode_to_vec()))
+}
+
+#[expect(deprecated, reason = "old clients send the transaction as a message instead of its bytes")]
+fn requested_tx(request: SimulateRequest) -> Result<Bytes, QueryFailure> {
+    match request {
+        SimulateRequest { tx: Some(tx), tx_bytes } if tx_bytes.is_empty() => Ok(Bytes::from(tx.encode_to_vec())),
+        SimulateRequest { tx_bytes, .. } if tx_bytes.is_empty() => {
+            Err(QueryFailure::invalid("empty txBytes is not allowed"))
+        }
+        SimulateRequest { tx_bytes, .. } => Ok(Bytes::from(tx_bytes)),
+    }
+}
+
+#[expect(deprecated, reason = "clients of SDK 0.45 read the responses from `data`")]
+fn simulation_parts(done: SimulationOutcome) -> Result<(GasInfo, TxMsgResult), QueryFailure> {
+    let data = TxMsgData::decode(done.data.as_ref()).map_err(|e| QueryFailure::plain(e.to_string()))?;
+    let gas_info = GasInfo { gas_wanted: done.gas_wanted.get(), gas_used: done.gas_used.get() };
+    let result = TxMsgResult {
+        data: done.data.to_vec(),
+        events: done.events.into_iter().map(abci::Event::from).collect(),
+        msg_responses: data.msg_responses,
+        ..TxMsgResult::default()
+    };
+    Ok((gas_info, result))
+}
+
+/// `/app/simulate`: the bytes of a transaction in, `SimulationResponse` as JSON out.
+pub(crate) fn app_simulate(shared: &Shared, tx: &[u8]) -> Result<Bytes, QueryError> {
+    let done = simulate(shared, &Bytes::copy_from_slice(tx)).map_err(|failed| {
+        let result = *failed.result;
+        let log = format!("failed to simulate tx: {}", result.log);
+        QueryError {
+            codespace: result.codespace,
+            code: result.code,
+            grpc_code: GrpcCode::Unknown.number(),
+            message: log.clone(),
+            log,
+        }
+    })?;
+    let (gas_info, result) = simulation_parts(done).map_err(QueryFailure::into_error)?;
+    let response = SimulationResponse { gas_info: Some(gas_info), result: Some(result) };
+    let json = plume_codec::encode_json(&response).map_err(|e| QueryFailure::plain(e.to_string()).into_error())?;
+    Ok(Bytes::from(json.to_string()))
 }

@@ -125,7 +125,7 @@ pub enum EngineKind {
 }
 
 /// Arguments of `start`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  plumed start --home ./node\n  plumed start --engine cometbft --cometbft ./bin/cometbft -- --p2p.pex=false\n  plumed start --engine abci --address tcp://127.0.0.1:26658"
 )]
@@ -157,6 +157,27 @@ pub struct StartArgs {
     /// Persistent peers, `id@host:port,..`; overrides config.toml.
     #[arg(long = "p2p.persistent_peers")]
     pub p2p_persistent_peers: Option<String>,
+    /// Serve gRPC; overrides app.toml.
+    #[arg(long = "grpc.enable", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub grpc_enable: Option<bool>,
+    /// gRPC listen address, `host:port`; overrides app.toml.
+    #[arg(long = "grpc.address")]
+    pub grpc_address: Option<String>,
+    /// Serve gRPC-web at the API's address; overrides app.toml.
+    #[arg(long = "grpc-web.enable", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub grpc_web_enable: Option<bool>,
+    /// Serve REST; overrides app.toml.
+    #[arg(long = "api.enable", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub api_enable: Option<bool>,
+    /// REST listen address, `tcp://host:port`; overrides app.toml.
+    #[arg(long = "api.address")]
+    pub api_address: Option<String>,
+    /// Serve the description of REST as a page; overrides app.toml.
+    #[arg(long = "api.swagger", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub api_swagger: Option<bool>,
+    /// Let web pages of every origin call REST; overrides app.toml.
+    #[arg(long = "api.enabled-unsafe-cors", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub api_enabled_unsafe_cors: Option<bool>,
     /// Stop when standard input ends, so that a node never outlives the process that started it.
     #[arg(long)]
     pub stop_with_stdin: bool,
@@ -354,6 +375,12 @@ pub struct DevnetArgs {
     /// First P2P port; validator i takes this port plus 10 i.
     #[arg(long, default_value_t = 26656)]
     pub p2p_port: u16,
+    /// First gRPC port; validator i takes this port plus 10 i. By default as far from 9090 as the RPC port from 26657.
+    #[arg(long)]
+    pub grpc_port: Option<u16>,
+    /// First REST port; validator i takes this port plus 10 i. By default as far from 1317 as the RPC port from 26657.
+    #[arg(long)]
+    pub api_port: Option<u16>,
     /// Names of the funded accounts.
     #[arg(long, value_delimiter = ',', default_value = "alice,bob,carol")]
     pub accounts: Vec<String>,

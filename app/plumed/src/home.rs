@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use plume_primitives::Bech32Prefix;
 use serde::Deserialize;
 
+use crate::doors::{self, ApiConfig, GrpcConfig, GrpcWebConfig, TelemetryConfig};
+
 /// Directory in the user's home when `--home` is not given.
 const DEFAULT_DIR: &str = ".plume";
 
@@ -114,8 +116,19 @@ pub struct AppConfig {
     pub checkpoint_minutes: u64,
     /// Times of the Raft engine.
     pub raft: RaftConfig,
+    /// Gas that one query may spend; 0 for no limit. The SDK writes it as text.
+    #[serde(deserialize_with = "doors::number_or_text")]
+    pub query_gas_limit: u64,
     /// Snapshots of the state for nodes that join.
     pub state_sync: StateSyncConfig,
+    /// Figures of the doors.
+    pub telemetry: TelemetryConfig,
+    /// REST.
+    pub api: ApiConfig,
+    /// gRPC.
+    pub grpc: GrpcConfig,
+    /// gRPC for web pages.
+    pub grpc_web: GrpcWebConfig,
 }
 
 /// `[state-sync]` of `app.toml`.
@@ -161,7 +174,12 @@ impl Default for AppConfig {
             min_retain_blocks: 0,
             checkpoint_minutes: 10,
             raft: RaftConfig::default(),
+            query_gas_limit: 300_000_000,
             state_sync: StateSyncConfig::default(),
+            telemetry: TelemetryConfig::default(),
+            api: ApiConfig::default(),
+            grpc: GrpcConfig::default(),
+            grpc_web: GrpcWebConfig::default(),
         }
     }
 }
@@ -181,6 +199,9 @@ impl AppConfig {
              pruning-keep-recent = {}\n\n\
              # Blocks that CometBFT must keep; 0 keeps all.\n\
              min-retain-blocks = {}\n\n\
+             # Gas that one query may spend on reading state: a page of a million balances costs about 300000000.\n\
+             # 0: no limit.\n\
+             query-gas-limit = \"{}\"\n\n\
              # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\
              # at shutdown.\n\
              checkpoint-minutes = {}\n\n\
@@ -189,17 +210,19 @@ impl AppConfig {
              [raft]\nheartbeat-ms = {}\nelection-min-ms = {}\nelection-max-ms = {}\n\n\
              # Snapshots of the state, from which a node that joins can start: one at each height that is a multiple of\n\
              # snapshot-interval (0: none), the last snapshot-keep-recent of them (0: all).\n\
-             [state-sync]\nsnapshot-interval = {}\nsnapshot-keep-recent = {}\n",
+             [state-sync]\nsnapshot-interval = {}\nsnapshot-keep-recent = {}\n\n{}",
             self.minimum_gas_prices,
             self.pruning,
             self.pruning_keep_recent,
             self.min_retain_blocks,
+            self.query_gas_limit,
             self.checkpoint_minutes,
             self.raft.heartbeat_ms,
             self.raft.election_min_ms,
             self.raft.election_max_ms,
             self.state_sync.snapshot_interval,
-            self.state_sync.snapshot_keep_recent
+            self.state_sync.snapshot_keep_recent,
+            doors::to_toml(self)
         )
     }
 }
@@ -264,7 +287,16 @@ mod tests {
             min_retain_blocks: 7,
             checkpoint_minutes: 3,
             raft: RaftConfig { heartbeat_ms: 1, election_min_ms: 2, election_max_ms: 3 },
+            query_gas_limit: 6,
             state_sync: StateSyncConfig { snapshot_interval: 4, snapshot_keep_recent: 5 },
+            telemetry: TelemetryConfig {
+                enabled: true,
+                global_labels: vec![("chain".to_owned(), "a \"b\"".to_owned())],
+                ..TelemetryConfig::default()
+            },
+            api: ApiConfig { enable: true, swagger: true, rpc_max_body_bytes: 8, ..ApiConfig::default() },
+            grpc: GrpcConfig { enable: false, max_recv_msg_size: 7, ..GrpcConfig::default() },
+            grpc_web: GrpcWebConfig { enable: false },
         };
         let client = ClientConfig { chain_id: "a-1".to_owned(), ..ClientConfig::default() };
         home.write_configs(&app, &client).unwrap();

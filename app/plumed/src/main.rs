@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod doors;
 mod genesis_file;
 mod home;
 mod logs;

@@ -65,6 +65,7 @@ pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
         minimum_gas_prices,
         min_retain_blocks: config.min_retain_blocks,
         history_blocks: keep_recent.unwrap_or(0),
+        query_gas_limit: config.query_gas_limit,
         snapshots: SnapshotConfig {
             folder: Some(home.snapshots()),
             interval: config.state_sync.snapshot_interval,

@@ -16,13 +16,14 @@ use plume_metrics::NodeMetrics;
 use plume_p2p::{PeerId, TcpNetwork};
 use plume_primitives::{Height, Timestamp};
 use plume_raft::{Allowed, BlockSettings, Hooks, Node, NodeOptions, RaftSettings, StateSyncSettings, Step};
-use plume_rpc::{Environment, RpcSettings, Server};
+use plume_rpc::{Environment, NodeView, RpcSettings, Server};
 use plume_wal::RealDisk;
 use rand::RngCore;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::cli::StartArgs;
+use crate::doors;
 use crate::home::{AppConfig, Home};
 
 /// Names a step and a height at which the process kills itself: `sign:12`. For tests of crashes.
@@ -36,12 +37,19 @@ pub fn run(home: &Home, chain: Chain, args: &StartArgs, app: &AppConfig, stop: &
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let result = runtime.block_on(serve(home, chain, settings, app, stop));
+    let result = runtime.block_on(serve(home, chain, settings, app, args, stop));
     runtime.shutdown_timeout(Duration::from_secs(5));
     result
 }
 
-async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, stop: &Stop) -> Result<ExitCode> {
+async fn serve(
+    home: &Home,
+    chain: Chain,
+    settings: Settings,
+    app: &AppConfig,
+    args: &StartArgs,
+    stop: &Stop,
+) -> Result<ExitCode> {
     let reader: ChainReader = chain.reader();
     let genesis = home.comet().read_genesis()?;
     let options = node_options(home, &settings, app, genesis.to_engine())?;
@@ -65,15 +73,22 @@ async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, s
         }
         false => None,
     };
-    let node = Node::start_with_metrics(chain, options, metrics).await?;
-    reader.set_engine(Arc::new(node.engine()));
+    let node = Node::start_with_metrics(chain, options, metrics.clone()).await?;
     let view = node.rpc_view(&moniker, &settings.rpc.laddr, settings.tx_index.indexer == "kv", validator, clock);
+    let view: Arc<dyn NodeView> = Arc::new(view);
+    let engine = Arc::new(node.engine().with_node(view.clone()));
+    let (app, args) = (app.clone(), args.clone());
+    // On a thread that may block: it waits until the doors listen.
+    let opened = tokio::task::spawn_blocking(move || doors::open(reader, engine, &app, &args));
+    let gateway = opened.await.context("the doors for clients do not open")??;
+    // The SDK's /metrics shows the engine's metrics too.
+    gateway.metrics().add_source(move || metrics.render());
     let environment = Environment {
         reader: node.reader.clone(),
         store: node.store.clone(),
         mempool: node.mempool.clone(),
         events: node.events.clone(),
-        node: Arc::new(view),
+        node: view,
         genesis: Arc::new(genesis),
     };
     let server =
@@ -97,6 +112,8 @@ async fn serve(home: &Home, chain: Chain, settings: Settings, app: &AppConfig, s
     }
     info!("stopping");
     server.shutdown().await;
+    // It waits for answers that are being written.
+    tokio::task::spawn_blocking(move || gateway.shutdown()).await?;
     node.stop().await?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)

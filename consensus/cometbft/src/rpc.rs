@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use plume_engine::{
-    Attribute, BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, Event, IncludedTx,
-    Status, TxResult,
+    Attribute, BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, Event, FoundTxs,
+    IncludedTx, NodeInfo, SearchOrder, Status, TxResult, ValidatorAt, ValidatorKey, ValidatorsAt,
 };
 use plume_primitives::{Gas, Height, Timestamp};
 use prost::Message;
@@ -109,14 +109,7 @@ impl Engine for CometBft {
         let params = height.map_or_else(|| json!({}), |height| json!({ "height": height.to_string() }));
         let found = match self.typed::<RawFoundBlock>("block", params) {
             Ok(found) => found,
-            // Above the chain, or pruned.
-            Err(EngineError::Refused(text))
-                if text.contains("must be less than or equal to")
-                    || text.contains("is not available")
-                    || text.contains("must be greater than 0") =>
-            {
-                return Ok(None);
-            }
+            Err(EngineError::Refused(text)) if is_missing(&text) => return Ok(None),
             Err(error) => return Err(error),
         };
         let Some(block) = found.block else { return Ok(None) };
@@ -127,12 +120,90 @@ impl Engine for CometBft {
             height: Height::try_from(header.height).map_err(|error| malformed("block", error))?,
             time: Timestamp::new(time.seconds, nanos).map_err(|error| malformed("block", error))?,
             hash: hex_bytes(&found.block_id.hash)?,
+            parts_total: found.block_id.parts.total,
+            parts_hash: hex_bytes(&found.block_id.parts.hash)?,
             // # Consensus
             // From the raw message: at the initial height Go writes an empty last commit and last
             // block id, which the domain types would drop.
             block: Bytes::from(block.encode_to_vec()),
         }))
     }
+
+    fn node_info(&self) -> Result<NodeInfo, EngineError> {
+        let info = self.typed::<RawStatus>("status", json!({}))?.node_info;
+        Ok(NodeInfo {
+            p2p_version: parse(&info.protocol_version.p2p, "protocol_version")?,
+            block_version: parse(&info.protocol_version.block, "protocol_version")?,
+            app_version: parse(&info.protocol_version.app, "protocol_version")?,
+            id: info.id,
+            listen_addr: info.listen_addr,
+            network: info.network,
+            version: info.version,
+            channels: hex_bytes(&info.channels)?,
+            moniker: info.moniker,
+            tx_index: info.other.tx_index,
+            rpc_address: info.other.rpc_address,
+        })
+    }
+
+    fn search_txs(&self, query: &str, order: SearchOrder, page: u64, per_page: u64) -> Result<FoundTxs, EngineError> {
+        let order = match order {
+            SearchOrder::Ascending => "asc",
+            SearchOrder::Descending => "desc",
+        };
+        let found: RawFoundTxs = self.typed(
+            "tx_search",
+            json!({
+                "query": query,
+                "prove": false,
+                "page": page.to_string(),
+                "per_page": per_page.min(MAX_PER_PAGE).to_string(),
+                "order_by": order,
+            }),
+        )?;
+        let txs = found.txs.into_iter().map(RawTx::into_engine).collect::<Result<_, _>>()?;
+        Ok(FoundTxs { txs, total: parse(&found.total_count, "total_count")? })
+    }
+
+    fn validators(&self, height: Option<Height>) -> Result<Option<ValidatorsAt>, EngineError> {
+        let mut known: Option<ValidatorsAt> = None;
+        // Pages of one height: without naming it, the next page could be of the next height.
+        for page in 1u64.. {
+            let at = known.as_ref().map(|known| known.height).or(height);
+            let mut params = json!({ "page": page.to_string(), "per_page": MAX_PER_PAGE.to_string() });
+            if let Some(at) = at {
+                params["height"] = Value::String(at.to_string());
+            }
+            let found: RawValidators = match self.typed("validators", params) {
+                Ok(found) => found,
+                Err(EngineError::Refused(text)) if known.is_none() && is_missing(&text) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let total: usize = parse(&found.total, "total")?;
+            let more = !found.validators.is_empty();
+            let known = known.get_or_insert(ValidatorsAt {
+                height: parse(&found.block_height, "block_height")?,
+                validators: Vec::new(),
+            });
+            for validator in found.validators {
+                known.validators.push(validator.into_engine()?);
+            }
+            if known.validators.len() >= total || !more {
+                break;
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// Most results of one page of CometBFT's RPC.
+const MAX_PER_PAGE: u64 = 100;
+
+/// Whether CometBFT says that it does not have that height: above the chain, or pruned.
+fn is_missing(text: &str) -> bool {
+    ["must be less than or equal to", "is not available", "must be greater than 0", "could not find validator set"]
+        .iter()
+        .any(|part| text.contains(part))
 }
 
 /// A listen address is not always one that can be dialled.
@@ -191,7 +262,55 @@ struct RawStatus {
 
 #[derive(Deserialize)]
 struct RawNodeInfo {
+    protocol_version: RawProtocolVersion,
+    id: String,
+    listen_addr: String,
     network: String,
+    version: String,
+    channels: String,
+    moniker: String,
+    other: RawOther,
+}
+
+#[derive(Deserialize)]
+struct RawProtocolVersion {
+    p2p: String,
+    block: String,
+    app: String,
+}
+
+#[derive(Deserialize)]
+struct RawOther {
+    tx_index: String,
+    rpc_address: String,
+}
+
+#[derive(Deserialize)]
+struct RawFoundTxs {
+    txs: Vec<RawTx>,
+    total_count: String,
+}
+
+#[derive(Deserialize)]
+struct RawValidators {
+    block_height: String,
+    validators: Vec<RawValidator>,
+    total: String,
+}
+
+#[derive(Deserialize)]
+struct RawValidator {
+    address: String,
+    pub_key: RawKey,
+    voting_power: String,
+    proposer_priority: String,
+}
+
+#[derive(Deserialize)]
+struct RawKey {
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -258,6 +377,31 @@ struct RawFoundBlock {
 #[derive(Deserialize)]
 struct RawBlockId {
     hash: String,
+    parts: RawParts,
+}
+
+#[derive(Deserialize)]
+struct RawParts {
+    total: u32,
+    hash: String,
+}
+
+impl RawValidator {
+    fn into_engine(self) -> Result<ValidatorAt, EngineError> {
+        let bytes = base64_bytes(Some(&self.pub_key.value))?;
+        let length = |_| malformed("validators", format!("a key of {} bytes", bytes.len()));
+        let key = match self.pub_key.kind.as_str() {
+            "tendermint/PubKeyEd25519" => ValidatorKey::Ed25519(bytes.as_ref().try_into().map_err(length)?),
+            "tendermint/PubKeySecp256k1" => ValidatorKey::Secp256k1(bytes.as_ref().try_into().map_err(length)?),
+            other => return Err(malformed("validators", format!("a key of type {other}"))),
+        };
+        Ok(ValidatorAt {
+            address: hex_bytes(&self.address)?,
+            key,
+            power: parse(&self.voting_power, "voting_power")?,
+            priority: parse(&self.proposer_priority, "proposer_priority")?,
+        })
+    }
 }
 
 impl RawTx {

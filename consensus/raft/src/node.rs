@@ -332,6 +332,7 @@ impl<R: Reader> Node<R> {
             store: self.store.clone(),
             mempool: self.mempool.clone(),
             view: self.view.clone(),
+            node: None,
         }
     }
 

@@ -78,7 +78,7 @@ pub enum CodecError {
         reason: &'static str,
     },
     /// JSON that is no such message, or a message that has no JSON.
-    #[error("{at}: {problem}")]
+    #[error("{}{problem}", place(.at))]
     Json {
         /// Path to the place, for example `balances[3].coins[0].amount`.
         at: String,
@@ -155,9 +155,14 @@ pub enum JsonProblem {
     /// Nested beyond [`crate::MAX_DEPTH`].
     #[error("recursion limit reached")]
     TooDeep,
-    /// Maps and floating point numbers: never stored or signed, so never supported.
+    /// Groups, which proto3 does not have, and in amino JSON maps and floating point numbers, which are never signed.
     #[error("type not supported")]
     Unsupported,
+}
+
+/// The whole document has no name.
+fn place(at: &str) -> String {
+    if at.is_empty() { String::new() } else { format!("{at}: ") }
 }
 
 impl CodecError {

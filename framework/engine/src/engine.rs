@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use plume_primitives::{Height, Timestamp};
 
-use crate::{CheckOutcome, TxResult};
+use crate::{CheckOutcome, TxResult, ValidatorKey};
 
 /// What a node asks of its consensus engine, whichever it is.
 pub trait Engine: Send + Sync + 'static {
@@ -31,6 +31,94 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// [`EngineError::Unavailable`] while the engine cannot be reached.
     fn block(&self, height: Option<Height>) -> Result<Option<BlockRecord>, EngineError>;
+
+    /// How the node introduces itself to peers and clients.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] while the engine cannot be reached.
+    fn node_info(&self) -> Result<NodeInfo, EngineError>;
+
+    /// Transactions whose events match `query` (CometBFT's query language), one page of at most `per_page` of them;
+    /// pages count from 1. Engines give at most 100 a page.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] for a query that does not parse, for one that takes too much work, for a page that is
+    /// not there, and without an index.
+    fn search_txs(&self, query: &str, order: SearchOrder, page: u64, per_page: u64) -> Result<FoundTxs, EngineError>;
+
+    /// The validators of a height, all of them, in the order of the set; those of the next block when `None`. Nothing
+    /// where they are not known (any more).
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] while the engine cannot be reached.
+    fn validators(&self, height: Option<Height>) -> Result<Option<ValidatorsAt>, EngineError>;
+}
+
+/// Order of the results of a search, by height and position in the block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchOrder {
+    /// The oldest first.
+    Ascending,
+    /// The newest first.
+    Descending,
+}
+
+/// One page of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTxs {
+    /// The transactions of the page.
+    pub txs: Vec<IncludedTx>,
+    /// Number of transactions on all pages.
+    pub total: u64,
+}
+
+/// The validators of one height.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatorsAt {
+    /// The height whose block they propose and sign.
+    pub height: Height,
+    /// By falling power, then by address.
+    pub validators: Vec<ValidatorAt>,
+}
+
+/// A validator at one height.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatorAt {
+    /// Consensus address, 20 bytes.
+    pub address: Bytes,
+    /// Consensus key.
+    pub key: ValidatorKey,
+    /// Voting power, above 0.
+    pub power: i64,
+    /// The validator with the highest proposes.
+    pub priority: i64,
+}
+
+/// How a node introduces itself (`p2p.DefaultNodeInfo` of CometBFT).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NodeInfo {
+    /// Version of the peer protocol.
+    pub p2p_version: u64,
+    /// Version of the block format.
+    pub block_version: u64,
+    /// Version of the state machine.
+    pub app_version: u64,
+    /// Node id: 40 lower-case hexadecimal digits.
+    pub id: String,
+    /// Where peers connect.
+    pub listen_addr: String,
+    /// Chain id.
+    pub network: String,
+    /// Version of CometBFT whose RPC is served: `0.38.x`.
+    pub version: String,
+    /// Channels of the peer protocol.
+    pub channels: Bytes,
+    /// Name for people.
+    pub moniker: String,
+    /// Whether transactions are indexed: `on` or `off`.
+    pub tx_index: String,
+    /// Where the RPC listens.
+    pub rpc_address: String,
 }
 
 /// How long [`Engine::broadcast`] waits.
@@ -73,6 +161,10 @@ pub struct BlockRecord {
     pub time: Timestamp,
     /// Hash of the block's header.
     pub hash: Bytes,
+    /// Parts in which the block travels.
+    pub parts_total: u32,
+    /// Root of the parts' Merkle tree.
+    pub parts_hash: Bytes,
     /// Encoded `tendermint.types.Block`.
     pub block: Bytes,
 }

@@ -41,3 +41,14 @@ impl Event {
         self.attributes.iter().find(|a| a.key == key).map(|a| a.value.as_str())
     }
 }
+
+/// The form of ABCI and of transaction results.
+impl From<Event> for tendermint_proto::v0_38::abci::Event {
+    fn from(event: Event) -> Self {
+        let attributes = event
+            .attributes
+            .into_iter()
+            .map(|Attribute { key, value, index }| tendermint_proto::v0_38::abci::EventAttribute { key, value, index });
+        Self { r#type: event.kind, attributes: attributes.collect() }
+    }
+}

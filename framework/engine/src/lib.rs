@@ -19,12 +19,15 @@ pub use block::{
     Block, BlockId, BlockOutcome, CommitInfo, Committed, Misbehaviour, MisbehaviourKind, Proposal, TxResult, Validator,
     ValidatorUpdate, Verdict, VoteFlag, VoteInfo,
 };
-pub use engine::{BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, IncludedTx, Status};
+pub use engine::{
+    BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, FoundTxs, IncludedTx, NodeInfo, SearchOrder,
+    Status, ValidatorAt, ValidatorsAt,
+};
 pub use event::{Attribute, Event};
 pub use executor::Executor;
 pub use fatal::Fatal;
 pub use genesis::{ConsensusParams, Genesis, InitOutcome, ValidatorKey};
-pub use query::{ProofOp, QueryAnswer, QueryError};
-pub use reader::{Info, Reader};
+pub use query::{GrpcCode, ProofOp, QueryAnswer, QueryError};
+pub use reader::{Info, NodeService, Reader};
 pub use snapshot::{ChunkVerdict, Offer, RestoreProgress, SnapshotInfo, TrustedState};
 pub use tx::{CheckKind, CheckOutcome, SimulationOutcome};

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use plume_primitives::Height;
 
@@ -34,6 +36,18 @@ pub trait Reader: Clone + Send + Sync + 'static {
     /// A [`QueryError`]; `sdk/26` for a height that is pruned or not there yet.
     fn query(&self, path: &str, data: &[u8], height: Option<Height>, prove: bool) -> Result<QueryAnswer, QueryError>;
 
+    /// Full gRPC paths of every method that [`query`](Self::query) answers, in order.
+    fn query_paths(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Makes `service` answer what the state machine does not: [`query`](Self::query) passes its paths on. Only the first
+    /// call counts; gives whether this one did.
+    fn serve(&self, service: Arc<dyn NodeService>) -> bool {
+        let _ = service;
+        false
+    }
+
     /// Runs a transaction on the check state (the last committed one with what the mempool accepted) and drops what it
     /// wrote, so that a client can simulate one transaction after another that is not in a block yet.
     ///
@@ -52,4 +66,16 @@ pub trait Reader: Clone + Send + Sync + 'static {
         let _ = (height, format, index);
         None
     }
+}
+
+/// Methods that the node answers rather than the state machine: transactions and blocks, settings, descriptions of the
+/// chain. Every door reaches them through [`Reader::query`], so that there is one table of methods.
+pub trait NodeService: Send + Sync + 'static {
+    /// Full gRPC paths of the methods, in order.
+    fn paths(&self) -> Vec<&'static str>;
+
+    /// Answers the method at `path`; `None` where there is none.
+    ///
+    /// `height` is the last committed one where the caller names none, and one that can be read otherwise.
+    fn answer(&self, path: &str, request: &[u8], height: Height) -> Option<Result<Bytes, QueryError>>;
 }

@@ -2,6 +2,7 @@
 
 mod abort;
 mod block;
+mod budget;
 mod chain;
 mod ctx;
 mod gas;
@@ -19,6 +20,7 @@ mod versions;
 
 pub use abort::{Abort, Coded, TxError};
 pub use block::BlockInfo;
+pub use budget::Budgeted;
 pub use chain::ChainInfo;
 pub use ctx::{Ctx, Env, MAX_DISPATCH_DEPTH};
 pub use gas::{GasMeter, KvGas};
@@ -27,10 +29,11 @@ pub use module::{Module, Response, ValidatorUpdates};
 pub use modules::{DynModule, Modules, ModulesBuilder};
 pub use msgs::{MsgDecodeError, MsgSet};
 pub use observer::{Observation, Observer};
+pub use plume_engine::GrpcCode;
 pub use plume_engine::{Attribute, Event, Fatal, ValidatorKey, ValidatorUpdate};
 pub use proof::{ProofBatch, ProofJob, ProofSystem};
 #[doc(hidden)]
 pub use prost;
-pub use query::{GrpcCode, QueryFailure, QueryRouter};
+pub use query::{QueryFailure, QueryRouter};
 pub use read::ReadCtx;
 pub use versions::{ModuleVersions, UPGRADE_STORE};

@@ -1,48 +1,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use plume_engine::{Fatal, QueryError};
+use plume_engine::{Fatal, GrpcCode, QueryError};
 use plume_state::StateError;
 use prost::Message;
 
 use crate::{Abort, ReadCtx, sdk};
-
-/// gRPC status codes that queries use, with Go's names, which clients match in ABCI logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GrpcCode {
-    /// Any error that has no status of its own.
-    Unknown = 2,
-    /// The request makes no sense.
-    InvalidArgument = 3,
-    /// What was asked for does not exist.
-    NotFound = 5,
-    /// The request exceeds a limit.
-    ResourceExhausted = 8,
-    /// The state does not allow the request.
-    FailedPrecondition = 9,
-    /// Nobody handles the request.
-    Unimplemented = 12,
-    /// The node is broken.
-    Internal = 13,
-    /// A part of the node cannot be reached.
-    Unavailable = 14,
-}
-
-impl GrpcCode {
-    /// Name as Go prints it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "Unknown",
-            Self::InvalidArgument => "InvalidArgument",
-            Self::NotFound => "NotFound",
-            Self::ResourceExhausted => "ResourceExhausted",
-            Self::FailedPrecondition => "FailedPrecondition",
-            Self::Unimplemented => "Unimplemented",
-            Self::Internal => "Internal",
-            Self::Unavailable => "Unavailable",
-        }
-    }
-}
 
 /// Why a query failed, before it takes the form of a transport.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +48,7 @@ impl QueryFailure {
     pub fn into_error(self) -> QueryError {
         let kind = match self.code {
             Some(GrpcCode::NotFound) => sdk::KEY_NOT_FOUND,
+            Some(GrpcCode::Unauthenticated) => sdk::UNAUTHORIZED,
             None | Some(GrpcCode::InvalidArgument | GrpcCode::FailedPrecondition) => sdk::INVALID_REQUEST,
             Some(_) => sdk::UNKNOWN_REQUEST,
         };
@@ -95,7 +59,7 @@ impl QueryFailure {
         QueryError {
             codespace: kind.codespace.to_owned(),
             code: kind.code,
-            grpc_code: self.code.unwrap_or(GrpcCode::Unknown) as u32, // a field-less enum's own number
+            grpc_code: self.code.unwrap_or(GrpcCode::Unknown).number(),
             message: self.message,
             log: format!("{framed}: {}", kind.text),
         }
@@ -105,7 +69,11 @@ impl QueryFailure {
 impl From<StateError> for QueryFailure {
     fn from(e: StateError) -> Self {
         match e {
-            StateError::Fatal(_) | StateError::Gas(_) => Self::status(GrpcCode::Internal, e.to_string()),
+            StateError::Fatal(_) => Self::status(GrpcCode::Internal, e.to_string()),
+            StateError::Gas(e) => Self::status(
+                GrpcCode::ResourceExhausted,
+                format!("the query needs more work than this node allows (query-gas-limit): {e}"),
+            ),
             // `sdk/26` is the caller's to give: it knows which height was asked for.
             _ => Self::plain(e.to_string()),
         }

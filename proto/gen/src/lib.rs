@@ -31,8 +31,11 @@ const FOREIGN: &[(&str, &str)] = &[
     (".cosmos.upgrade", "::cosmos_sdk_proto::cosmos::upgrade"),
 ];
 
-/// Packages that only declare options: they matter in descriptors and have no Rust types.
-const OPTIONS_ONLY: &[&str] = &["amino", "cosmos.msg.v1", "cosmos.query.v1", "cosmos_proto", "gogoproto", "google.api"];
+/// Packages that matter in descriptors and have no Rust types; all but one only declare options.
+///
+/// `cosmos.reflection.v1` answers with descriptors, whose options Rust types would drop: the gateway sends their bytes.
+const DESCRIPTORS_ONLY: &[&str] =
+    &["amino", "cosmos.msg.v1", "cosmos.query.v1", "cosmos.reflection.v1", "cosmos_proto", "gogoproto", "google.api"];
 
 /// Returns every generated file by its path inside the crate at `proto_dir`.
 ///
@@ -58,7 +61,8 @@ fn rust(proto_dir: &Path, sources: &[PathBuf]) -> Result<BTreeMap<String, String
     compiler.include_imports(true).include_source_info(true).open_files(sources)?;
 
     let mut config = Config::new();
-    config.compile_well_known_types().enable_type_names();
+    // Ordered maps: the same message has the same bytes on every node.
+    config.compile_well_known_types().enable_type_names().btree_map(["."]);
     for (package, module) in FOREIGN {
         config.extern_path(*package, *module);
     }
@@ -75,7 +79,7 @@ fn rust(proto_dir: &Path, sources: &[PathBuf]) -> Result<BTreeMap<String, String
 
 fn is_ours(package: &str) -> bool {
     let inside = |outer: &str| package == outer || package.starts_with(&format!("{outer}."));
-    !OPTIONS_ONLY.contains(&package) && !FOREIGN.iter().any(|(foreign, _)| inside(&foreign[1..]))
+    !DESCRIPTORS_ONLY.contains(&package) && !FOREIGN.iter().any(|(foreign, _)| inside(&foreign[1..]))
 }
 
 /// All `.proto` files below `proto_dir` in the order of their names, relative to it.

@@ -95,7 +95,8 @@ impl Replay {
         outcome.tx_results
     }
 
-    fn reader(&self) -> ChainReader {
+    /// Access to the state that it has reached.
+    pub fn reader(&self) -> ChainReader {
         self.chain.reader()
     }
 

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::{DevnetArgs, EngineKind, LogFormat, OutputFormat};
+use crate::doors::{ApiConfig, GrpcConfig, TelemetryConfig};
 use crate::genesis_file::{GenesisFile, NewChain};
 use crate::home::{AppConfig, ClientConfig, Home};
 use crate::logs;
@@ -90,6 +91,15 @@ fn write_network(args: &DevnetArgs) -> Result<Value> {
         };
         let app = AppConfig {
             minimum_gas_prices: args.minimum_gas_prices.clone().unwrap_or_default(),
+            api: ApiConfig {
+                enable: true,
+                swagger: true,
+                address: format!("tcp://127.0.0.1:{}", ports.api),
+                enabled_unsafe_cors: true,
+                ..ApiConfig::default()
+            },
+            grpc: GrpcConfig { address: format!("127.0.0.1:{}", ports.grpc), ..GrpcConfig::default() },
+            telemetry: TelemetryConfig { enabled: true, prometheus_retention_time: 60, ..TelemetryConfig::default() },
             ..AppConfig::default()
         };
         home.comet().init(&Config::default())?;
@@ -123,6 +133,8 @@ fn write_network(args: &DevnetArgs) -> Result<Value> {
                 "home": fs::canonicalize(home.path())?,
                 "rpc": format!("http://127.0.0.1:{}", ports.rpc),
                 "p2p": format!("tcp://127.0.0.1:{}", ports.p2p),
+                "grpc": format!("127.0.0.1:{}", ports.grpc),
+                "api": format!("http://127.0.0.1:{}", ports.api),
                 "node_id": home.comet().node_id()?,
             }))
         })
@@ -157,14 +169,31 @@ fn fund_accounts(args: &DevnetArgs, first: &Home, genesis: &mut GenesisFile) -> 
 struct Ports {
     rpc: u16,
     p2p: u16,
+    grpc: u16,
+    api: u16,
 }
+
+/// CometBFT's and the SDK's own ports.
+const USUAL: Ports = Ports { rpc: 26657, p2p: 26656, grpc: 9090, api: 1317 };
 
 fn ports(args: &DevnetArgs, i: u16) -> Result<Ports> {
     let shifted = |port: u16| i.checked_mul(PORT_STEP).and_then(|shift| port.checked_add(shift));
-    match (shifted(args.rpc_port), shifted(args.p2p_port)) {
-        (Some(rpc), Some(p2p)) => Ok(Ports { rpc, p2p }),
+    let (grpc, api) = (
+        args.grpc_port.unwrap_or_else(|| beside(args.rpc_port, USUAL.grpc)),
+        args.api_port.unwrap_or_else(|| beside(args.rpc_port, USUAL.api)),
+    );
+    match (shifted(args.rpc_port), shifted(args.p2p_port), shifted(grpc), shifted(api)) {
+        (Some(rpc), Some(p2p), Some(grpc), Some(api)) => Ok(Ports { rpc, p2p, grpc, api }),
         _ => bail!("validator {i} would need a port above 65535: choose smaller first ports"),
     }
+}
+
+/// The port as far from `usual` as `rpc` is from the usual one, so that networks which choose only RPC ports do not meet.
+/// Going round, it skips the ports that need privileges.
+fn beside(rpc: u16, usual: u16) -> u16 {
+    const FIRST: u16 = 1024;
+    let port = usual.wrapping_add(rpc.wrapping_sub(USUAL.rpc));
+    if port < FIRST { port.saturating_add(FIRST) } else { port }
 }
 
 fn moniker(i: u16) -> String {
@@ -180,7 +209,8 @@ fn describe(network: &Value, folder: &Path) {
     println!("chain id   {}", text(&network["chain_id"]));
     println!("folder     {}", folder.display());
     for node in network["nodes"].as_array().into_iter().flatten() {
-        println!("{:<10} RPC {}   home {}", text(&node["moniker"]), text(&node["rpc"]), text(&node["home"]));
+        let [moniker, rpc, api, grpc, home] = ["moniker", "rpc", "api", "grpc", "home"].map(|name| text(&node[name]));
+        println!("{moniker:<10} RPC {rpc}   REST {api}   gRPC {grpc}   home {home}");
     }
     println!("accounts   (keyring `test` of node0; for development only)");
     for account in network["accounts"].as_array().into_iter().flatten() {

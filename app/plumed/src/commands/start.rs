@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::cli::{EngineKind, StartArgs};
 use crate::home::Home;
 use crate::logs;
-use crate::{node, raft};
+use crate::{doors, node, raft};
 
 /// Runs the node until it is asked to stop.
 pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitCode> {
@@ -28,7 +28,7 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
         EngineKind::Raft => raft::run(home, chain, args, &app, &stop),
         EngineKind::Cometbft => {
             let laddr = args.rpc_laddr.clone().map_or_else(|| home.comet().addresses().map(|a| a.rpc), Ok)?;
-            chain.reader().set_engine(Arc::new(CometBft::new(&laddr)));
+            let _gateway = doors::open(chain.reader(), Arc::new(CometBft::new(&laddr)), &app, args)?;
             let options = SupervisorOptions {
                 binary: args.cometbft.clone(),
                 tools: tools_folder(),
@@ -41,6 +41,8 @@ pub fn run(home: &Home, args: &StartArgs, logs: &logs::Settings) -> Result<ExitC
             Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
         }
         EngineKind::Abci => {
+            let laddr = args.rpc_laddr.clone().map_or_else(|| home.comet().addresses().map(|a| a.rpc), Ok)?;
+            let _gateway = doors::open(chain.reader(), Arc::new(CometBft::new(&laddr)), &app, args)?;
             let address: ListenAddress = args.address.parse().with_context(|| format!("--address {}", args.address))?;
             info!(%address, "listening for an ABCI client");
             plume_cometbft::listen(chain, &address, &stop)?;

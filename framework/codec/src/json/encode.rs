@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plume_primitives::Decimal;
-use prost_reflect::{DynamicMessage, Value};
-use serde_json::{Map, Value as Json};
+use prost_reflect::{DynamicMessage, MapKey, Value};
+use serde_json::{Map, Number, Value as Json};
 
+use super::MAP_VALUE;
 use super::time::{duration_text, timestamp_text};
 use crate::amino::seconds_and_nanos;
 use crate::schema::{FieldKind, FieldPlan, MessagePlan, NumberText, WellKnown, schema};
@@ -50,6 +53,7 @@ fn field_value(field: &FieldPlan, message: &DynamicMessage, depth: usize) -> Res
         return Ok(Json::Null);
     };
     match value.as_ref() {
+        value @ Value::Map(_) => map(field, value, depth),
         Value::List(items) => {
             let items = items
                 .iter()
@@ -59,6 +63,34 @@ fn field_value(field: &FieldPlan, message: &DynamicMessage, depth: usize) -> Res
         }
         value => single(field, value, depth),
     }
+}
+
+/// An object in the order of the keys.
+fn map(field: &FieldPlan, map: &Value, depth: usize) -> Result<Json, CodecError> {
+    let value_field = match &field.kind {
+        FieldKind::Message(entry) => schema().plan(*entry).field(MAP_VALUE),
+        _ => None,
+    };
+    let value_field = value_field.ok_or(CodecError::json(JsonProblem::Unsupported))?;
+    let entries: BTreeMap<&MapKey, &Value> = map.as_map().into_iter().flatten().collect();
+    let mut object = Map::new();
+    for (key, value) in entries {
+        let key = match key {
+            MapKey::Bool(key) => key.to_string(),
+            MapKey::I32(key) => key.to_string(),
+            MapKey::I64(key) => key.to_string(),
+            MapKey::U32(key) => key.to_string(),
+            MapKey::U64(key) => key.to_string(),
+            MapKey::String(key) => key.clone(),
+        };
+        let json = match value {
+            // Present, so not nil in Go.
+            Value::Bytes(bytes) if bytes.is_empty() => Json::String(String::new()),
+            value => single(value_field, value, depth).map_err(|error| error.inside(&key))?,
+        };
+        object.insert(key, json);
+    }
+    Ok(Json::Object(object))
 }
 
 fn single(field: &FieldPlan, value: &Value, depth: usize) -> Result<Json, CodecError> {
@@ -82,8 +114,25 @@ fn single(field: &FieldPlan, value: &Value, depth: usize) -> Result<Json, CodecE
         (Value::U32(number), _) => Json::Number((*number).into()),
         (Value::I64(number), _) => Json::String(number.to_string()),
         (Value::U64(number), _) => Json::String(number.to_string()),
+        // Through text: the shortest decimal of the narrow type is not that of the wide one.
+        (Value::F32(number), _) => float(&number.to_string()),
+        (Value::F64(number), _) => float(&number.to_string()),
         _ => return Err(CodecError::json(JsonProblem::Unsupported)),
     })
+}
+
+/// A number as Go writes it: whole ones without a fraction, what JSON cannot write as text.
+fn float(text: &str) -> Json {
+    match text {
+        "NaN" => Json::String("NaN".to_owned()),
+        "inf" => Json::String("Infinity".to_owned()),
+        "-inf" => Json::String("-Infinity".to_owned()),
+        _ => match (text.parse::<i64>(), text.parse()) {
+            (Ok(whole), _) => Json::Number(whole.into()),
+            (Err(_), Ok(number)) => Number::from_f64(number).map_or(Json::Null, Json::Number),
+            (Err(_), Err(_)) => Json::Null,
+        },
+    }
 }
 
 /// An integer stays as it is; a decimal travels as an integer and shows with 18 places.

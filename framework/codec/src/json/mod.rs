@@ -25,9 +25,30 @@ pub fn to_json(name: &str, bytes: &[u8]) -> Result<Json, CodecError> {
 /// # Errors
 /// [`CodecError::UnknownType`]; [`CodecError::Json`] with the place and the problem, unknown fields included.
 pub fn from_json(name: &str, json: &Json) -> Result<Vec<u8>, CodecError> {
-    let plan = schema().named(name)?;
-    decode::message(plan, json).map(|message| message.encode_to_vec())
+    from_json_with(name, json, UnknownFields::Refuse)
 }
+
+/// [`from_json`] with a choice of what becomes of fields that a message does not have.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn from_json_with(name: &str, json: &Json, unknown: UnknownFields) -> Result<Vec<u8>, CodecError> {
+    let plan = schema().named(name)?;
+    decode::message(plan, json, unknown).map(|message| message.encode_to_vec())
+}
+
+/// What becomes of a JSON field that a message does not have, at any depth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// It is an error: in genesis files and on the command line a misspelt name must not go unnoticed.
+    Refuse,
+    /// It is passed over, as the SDK's gateway does: clients of later versions send more.
+    Ignore,
+}
+
+/// Numbers of the fields of a map's entry.
+const MAP_KEY: u32 = 1;
+const MAP_VALUE: u32 = 2;
 
 /// [`to_json`] of a typed message.
 ///

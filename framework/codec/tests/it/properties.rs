@@ -216,7 +216,7 @@ fn json_that_does_not_fit_is_refused_with_its_place() {
         ),
         (genesis, json!({"supply": [{"amount": "5.0"}]}), "supply[0].amount: expected an integer as text"),
         (genesis, json!({"supply": {}}), "supply: expected an array"),
-        (genesis, json!([]), ": expected an object"),
+        (genesis, json!([]), "expected an object"),
         ("cosmos.bank.v1beta1.MsgSend", json!({"fromAddress": "a", "from_address": "a"}), "from_address: set twice"),
         ("cosmos.tx.v1beta1.Fee", json!({"gas_limit": "-1"}), "gas_limit: number out of range"),
         ("cosmos.tx.v1beta1.Fee", json!({"gas_limit": 1.5}), "gas_limit: expected an integer"),

@@ -1,5 +1,7 @@
 //! The chain against the recordings of simd v8.8.0.
 
+mod rest;
+
 use std::collections::BTreeSet;
 
 use plume_tests_recordings::accepted;

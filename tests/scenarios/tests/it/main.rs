@@ -3,6 +3,7 @@
 mod support;
 
 mod determinism;
+mod doors;
 mod genesis;
 mod golden;
 mod hooks;

@@ -8,13 +8,16 @@ use bytes::Bytes;
 use ics23::{CommitmentProof, HostFunctionsManager};
 use plume_chain::{ChainConfig, plume_modules};
 use plume_engine::{
-    BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, IncludedTx, Reader, Status, TxResult,
+    BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, FoundTxs, IncludedTx, NodeInfo, Reader,
+    SearchOrder, Status, TxResult, ValidatorsAt,
 };
+use plume_gateway::{Descriptors, NodeSettings, Services};
 use plume_kit::{Observation, Observer};
 use plume_primitives::{Height, Timestamp};
 use plume_proto::Message;
 use plume_proto::cosmos::tx::v1beta1::{GetTxRequest, GetTxResponse};
 use plume_state::{Backend, MemoryBackend, StateOptions};
+use sha2::{Digest, Sha256};
 
 use crate::support::*;
 
@@ -163,7 +166,7 @@ fn balances_and_their_absence_are_proved_against_the_app_hash() {
 }
 
 /// An engine that knows one transaction.
-struct OneTx(IncludedTx, [u8; 32]);
+struct OneTx(IncludedTx);
 
 impl Engine for OneTx {
     fn name(&self) -> &'static str {
@@ -179,7 +182,7 @@ impl Engine for OneTx {
     }
 
     fn tx(&self, hash: [u8; 32]) -> Result<Option<IncludedTx>, EngineError> {
-        Ok((hash == self.1).then(|| self.0.clone()))
+        Ok((hash == *Sha256::digest(&self.0.tx)).then(|| self.0.clone()))
     }
 
     fn block(&self, height: Option<Height>) -> Result<Option<BlockRecord>, EngineError> {
@@ -187,9 +190,30 @@ impl Engine for OneTx {
             height: height.unwrap(),
             time: Timestamp::new(1_700_000_001, 5).unwrap(),
             hash: Bytes::new(),
+            parts_total: 0,
+            parts_hash: Bytes::new(),
             block: Bytes::new(),
         }))
     }
+
+    fn node_info(&self) -> Result<NodeInfo, EngineError> {
+        Ok(NodeInfo { network: "plume-test-1".to_owned(), ..NodeInfo::default() })
+    }
+
+    fn search_txs(&self, _: &str, _: SearchOrder, _: u64, _: u64) -> Result<FoundTxs, EngineError> {
+        Ok(FoundTxs { txs: vec![self.0.clone()], total: 1 })
+    }
+
+    fn validators(&self, _: Option<Height>) -> Result<Option<ValidatorsAt>, EngineError> {
+        Ok(None)
+    }
+}
+
+/// Makes the node's own methods part of what `net` answers.
+fn serve(net: &Net, included: IncludedTx) {
+    let descriptors = Arc::new(Descriptors::decode(plume_proto::DESCRIPTOR_SET).unwrap());
+    let services = Services::new(net.reader.clone(), Arc::new(OneTx(included)), descriptors, NodeSettings::default());
+    assert!(net.reader.serve(Arc::new(services)));
 }
 
 #[test]
@@ -200,12 +224,10 @@ fn transaction_is_found_by_its_hash() {
     let find = |net: &Net, hash: &str| -> Result<GetTxResponse, plume_engine::QueryError> {
         net.query("/cosmos.tx.v1beta1.Service/GetTx", &GetTxRequest { hash: hash.to_owned() })
     };
-    let hash = [9; 32];
-    let text = hex::encode_upper(hash);
-    assert_eq!(find(&net, &text).unwrap_err().grpc_code, 14, "no engine yet");
+    let text = hex::encode_upper(Sha256::digest(&tx));
+    assert_eq!(find(&net, &text).unwrap_err().grpc_code, 12, "no services yet");
 
-    let included = IncludedTx { height: Height(1), index: 0, tx: tx.clone(), result: result.clone() };
-    assert!(net.reader.set_engine(Arc::new(OneTx(included, hash))));
+    serve(&net, IncludedTx { height: Height(1), index: 0, tx: tx.clone(), result: result.clone() });
 
     let found = find(&net, &text).unwrap();
     let response = found.tx_response.unwrap();
@@ -223,6 +245,83 @@ fn transaction_is_found_by_its_hash() {
     assert_eq!((e.code, e.grpc_code), (22, 5));
     assert_eq!(e.log, format!("rpc error: code = NotFound desc = tx not found: {missing}: key not found"));
     assert_eq!(find(&net, "").unwrap_err().grpc_code, 3);
+}
+
+#[test]
+fn methods_of_the_node_answer_over_abci_also_without_data() {
+    let mut net = Net::new();
+    assert_eq!(pay(&mut net, 1).code, 0);
+    let included = IncludedTx { height: Height(1), index: 0, tx: Bytes::new(), result: TxResult::default() };
+    serve(&net, included);
+    assert!(net.reader.query_paths().is_sorted());
+    // With an empty request each method answers, or says what its request lacks.
+    for path in net.reader.query_paths() {
+        match net.reader.query(path, &[], None, false) {
+            Ok(answer) => assert_eq!(answer.height, Height(1), "{path}"),
+            Err(e) => assert_ne!(e.grpc_code, 12, "{path}: {e}"),
+        }
+    }
+    let info: plume_proto::cosmos::base::tendermint::v1beta1::GetNodeInfoResponse =
+        net.query("/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo", &()).unwrap();
+    assert_eq!(info.default_node_info.unwrap().network, "plume-test-1");
+    let future = net.reader.query("/cosmos.base.node.v1beta1.Service/Config", &[], Some(Height(9)), false).unwrap_err();
+    assert_eq!((future.codespace.as_str(), future.code), ("sdk", 26));
+    let broadcast = net.reader.query("/cosmos.tx.v1beta1.Service/BroadcastTx", &[], None, false).unwrap_err();
+    assert_eq!((broadcast.code, broadcast.log.as_str()), (18, "can't route a broadcast tx message: invalid request"));
+}
+
+#[test]
+fn subspace_gives_every_record_below_a_prefix() {
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Pairs {
+        #[prost(message, repeated, tag = "1")]
+        pairs: Vec<Pair>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Pair {
+        #[prost(bytes = "vec", tag = "1")]
+        key: Vec<u8>,
+        #[prost(bytes = "vec", tag = "2")]
+        value: Vec<u8>,
+    }
+    let mut net = Net::new();
+    pay(&mut net, 1);
+    pay(&mut net, 2);
+    let balances = |height| {
+        let answer = net.reader.query("/store/bank/subspace", &[0x02], height, true).unwrap();
+        assert!(answer.proof.is_empty());
+        assert_eq!(answer.key.as_ref(), [0x02]);
+        Pairs::decode(answer.value).unwrap().pairs
+    };
+    let bob = [&[0x02, 20][..], key("bob").address().as_bytes(), DENOM.as_bytes()].concat();
+    let of_bob = |pairs: Vec<Pair>| {
+        assert!(pairs.iter().all(|pair| pair.key.starts_with(&[0x02])));
+        pairs.into_iter().find(|pair| pair.key == bob).unwrap().value
+    };
+    assert_eq!(of_bob(balances(None)), (FUNDS + 3).to_string().into_bytes());
+    assert_eq!(of_bob(balances(Some(Height(1)))), (FUNDS + 1).to_string().into_bytes());
+    let refused = |path: &str| net.reader.query(path, &[2], None, false).unwrap_err().log;
+    assert_eq!(refused("/store/bank/other"), "unexpected query path: /other: unknown request");
+    assert_eq!(refused("/app/other"), "unknown query: [app other]: unknown request");
+    assert_eq!(refused("/p2p/filter"), "path should be p2p filter <addr|id> <parameter>: unknown request");
+    assert_eq!(refused("/p2p/other/id/a"), "expected second parameter to be 'filter': unknown request");
+}
+
+#[test]
+fn query_that_reads_too_much_is_refused_and_says_so() {
+    let config = ChainConfig { query_gas_limit: 400, ..ChainConfig::default() };
+    let document = genesis(&app_state(&standard_accounts()));
+    let mut net = Net::on(config, plume_modules(), Arc::new(MemoryBackend::new()), &document);
+    net.block(Vec::new());
+    for path in ["/cosmos.auth.v1beta1.Query/Accounts", "/cosmos.bank.v1beta1.Query/TotalSupply"] {
+        let e = net.reader.query(path, &[], None, false).unwrap_err();
+        assert_eq!((e.code, e.grpc_code), (6, 8), "{e}");
+        assert!(e.message.contains("query-gas-limit") && e.message.contains("gasWanted: 400"), "{}", e.message);
+    }
+    let e = net.reader.query("/store/acc/subspace", &[1], None, false).unwrap_err();
+    assert_eq!(e.grpc_code, 8);
+    // Transactions have gas of their own.
+    assert_eq!(pay(&mut net, 1).code, 0);
 }
 
 /// Counts what it sees.

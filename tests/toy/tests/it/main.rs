@@ -1,0 +1,3 @@
+//! JSON of every type of field.
+
+mod json;
