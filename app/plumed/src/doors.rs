@@ -263,7 +263,6 @@ fn node(app: &AppConfig, args: &StartArgs) -> Result<NodeSettings> {
         halt_height: args.halt_height.unwrap_or(app.halt_height),
         commands: plume_codec::decode_json(&serde_json::from_str(plume_proto::AUTOCLI)?)?,
         sign_modes: modes.iter().map(|mode| (mode.as_str_name().to_owned(), *mode as i32)).collect(),
-        ..NodeSettings::default()
     })
 }
 

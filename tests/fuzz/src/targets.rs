@@ -285,7 +285,7 @@ pub fn abci_server(input: &[u8]) -> Features {
 fn serve() -> Served {
     let folder = tempfile::tempdir().expect("a folder");
     let address = ListenAddress::Unix(folder.path().join("abci"));
-    let options = ServerOptions { max_frame: 4 << 20 };
+    let options = ServerOptions { max_frame: 4 << 20, ..ServerOptions::default() };
     let server = Server::start(world::unborn(), &address, options).expect("it starts");
     Served { server, folder, uses: 0 }
 }

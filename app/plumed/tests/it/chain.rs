@@ -1,6 +1,6 @@
 use std::net::TcpListener;
 
-use crate::devnet::{Devnet, ports};
+use crate::devnet::{Devnet, ended, ports};
 use crate::run::plumed;
 
 #[test]

@@ -118,7 +118,7 @@ pub fn ports() -> (u16, u16) {
 }
 
 /// How a child ended. One that does not within a minute is killed, and there is nothing.
-fn ended(child: &mut Child) -> Option<ExitStatus> {
+pub fn ended(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         match child.try_wait().unwrap() {

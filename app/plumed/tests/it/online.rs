@@ -122,7 +122,7 @@ fn blocks_are_found_and_searched(chain: &Chain<'_>, sent: &Value) {
     let missing = chain.net.run(&["query", "block", &"00".repeat(32)]).failure();
     assert!(missing.contains("has no block"), "{missing}");
     let latest: u64 = chain.json(&["query", "block"])["header"]["height"].as_str().unwrap().parse().unwrap();
-    assert!(latest >= height.parse().unwrap());
+    assert!(latest >= height.parse::<u64>().unwrap());
     let results = chain.json(&["query", "block-results", height]);
     assert_eq!(results["txs_results"][0]["gas_used"], sent["gas_used"]);
     let set = chain.json(&["query", "comet-validator-set"]);
