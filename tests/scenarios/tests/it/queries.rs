@@ -15,6 +15,7 @@ use plume_gateway::{Descriptors, NodeSettings, Services};
 use plume_kit::{Observation, Observer};
 use plume_primitives::{Height, Timestamp};
 use plume_proto::Message;
+use plume_proto::cosmos::bank::v1beta1::QueryDenomOwnersRequest;
 use plume_proto::cosmos::tx::v1beta1::{GetTxRequest, GetTxResponse};
 use plume_state::{Backend, MemoryBackend, StateOptions};
 use sha2::{Digest, Sha256};
@@ -313,8 +314,11 @@ fn query_that_reads_too_much_is_refused_and_says_so() {
     let document = genesis(&app_state(&standard_accounts()));
     let mut net = Net::on(config, plume_modules(), Arc::new(MemoryBackend::new()), &document);
     net.block(Vec::new());
-    for path in ["/cosmos.auth.v1beta1.Query/Accounts", "/cosmos.bank.v1beta1.Query/TotalSupply"] {
-        let e = net.reader.query(path, &[], None, false).unwrap_err();
+    let owners = QueryDenomOwnersRequest { denom: DENOM.to_owned(), pagination: None }.encode_to_vec();
+    for (path, request) in
+        [("/cosmos.auth.v1beta1.Query/Accounts", &[][..]), ("/cosmos.bank.v1beta1.Query/DenomOwners", &owners)]
+    {
+        let e = net.reader.query(path, request, None, false).unwrap_err();
         assert_eq!((e.code, e.grpc_code), (6, 8), "{e}");
         assert!(e.message.contains("query-gas-limit") && e.message.contains("gasWanted: 400"), "{}", e.message);
     }
