@@ -25,7 +25,7 @@ fn no_metadata(_: &str) -> Result<Option<Metadata>, Infallible> {
 fn metadata(json: &Value) -> Metadata {
     let unit = |unit: &Value| DenomUnit {
         denom: text(unit, "denom").to_owned(),
-        exponent: unit["exponent"].as_u64().and_then(|exponent| exponent.try_into().ok()).expect("an exponent"),
+        exponent: unit["exponent"].as_u64().expect("an exponent").try_into().expect("a small one"),
         aliases: Vec::new(),
     };
     Metadata {
@@ -40,7 +40,7 @@ fn screens(case: &Value) -> Vec<Screen> {
     let screen = |screen: &Value| Screen {
         title: screen[0].as_str().expect("a title").to_owned(),
         content: screen[1].as_str().expect("a content").to_owned(),
-        indent: screen[2].as_u64().and_then(|indent| indent.try_into().ok()).expect("an indentation"),
+        indent: screen[2].as_u64().expect("an indentation").try_into().expect("a small one"),
         expert: screen[3].as_bool().expect("a flag"),
     };
     list(case, "screens").iter().map(screen).collect()
