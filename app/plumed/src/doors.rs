@@ -250,7 +250,7 @@ fn hostname() -> Option<String> {
 fn node(app: &AppConfig, args: &StartArgs) -> Result<NodeSettings> {
     let prices = args.minimum_gas_prices.as_ref().unwrap_or(&app.minimum_gas_prices);
     let prices: DecCoins = prices.parse().with_context(|| format!("minimum-gas-prices {prices:?}"))?;
-    let modes = [SignMode::Direct, SignMode::LegacyAminoJson];
+    let modes = [SignMode::Direct, SignMode::Textual, SignMode::DirectAux, SignMode::LegacyAminoJson];
     Ok(NodeSettings {
         name: "plume".to_owned(),
         app_name: "plumed".to_owned(),

@@ -21,6 +21,8 @@ fn smoke(name: &str, least_features: usize) {
     let folder = tempdir().expect("folder");
     let report = run(&target(name).expect("a target"), &options(folder.path())).expect("the folder is writable");
     println!("{name}: {report}");
+    // The hook that collects panics swallows what an assertion says.
+    report.findings.iter().for_each(|finding| println!("{}", finding.what));
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
     // What the seeds alone reach: if a target stops reaching the code that it is for, this fails.
     assert!(report.features >= least_features, "{report}");
