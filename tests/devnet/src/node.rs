@@ -224,6 +224,8 @@ impl Node {
             .arg("--home")
             .arg(&self.home)
             .args(self.engine.flags())
+            // Nobody asks there, and nodes that were added have the same addresses in their files.
+            .envs([("PLUMED_GRPC_ENABLE", "false"), ("PLUMED_API_ENABLE", "false")])
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("an open file"))
