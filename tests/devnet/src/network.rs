@@ -185,6 +185,22 @@ impl Network {
         (0..self.nodes.len()).min_by_key(|index| self.nodes[*index].address()).expect("a node")
     }
 
+    /// Changes the genesis document so that blocks may be forgotten as soon as the operator says so: evidence is taken for
+    /// one block. Before nodes are added, and before they start.
+    ///
+    /// # Panics
+    /// When the document has no such parameter.
+    pub fn let_evidence_end_early(&self) {
+        for node in &self.nodes {
+            let genesis = node.home().join("config/genesis.json");
+            let mut document = read_json(&genesis);
+            let age = &mut document["consensus_params"]["evidence"]["max_age_num_blocks"];
+            assert!(age.is_string(), "{}", genesis.display());
+            *age = json!("1");
+            std::fs::write(&genesis, document.to_string()).expect("writable");
+        }
+    }
+
     /// Gives every node the same changes of validators: height, index of the node, power. Only for
     /// [`Program::DevnetNode`].
     pub fn schedule(&self, changes: &[(u64, usize, i64)]) {

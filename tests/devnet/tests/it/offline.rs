@@ -51,7 +51,7 @@ fn sign_record(node: &Node) -> Vec<u8> {
 #[test]
 fn snapshots_rollback_replay_and_pruning_over_raft() {
     let mut network = Network::create(Engine::Raft, 1, 1);
-    evidence_ends_early(&network);
+    network.let_evidence_end_early();
     app(&network.nodes()[0], "", "pruning", "\"nothing\"");
     network.start();
     refused_while_it_runs(&network.nodes()[0]);
@@ -69,17 +69,6 @@ fn snapshots_rollback_replay_and_pruning_over_raft() {
     let height = the_last_blocks_come_again(&mut network, height);
     an_older_state_is_restored_under_the_blocks(&mut network, number(&archive["height"]), height);
     pruned(&mut network);
-}
-
-/// Blocks may go as soon as the operator says so.
-fn evidence_ends_early(network: &Network) {
-    let genesis = network.nodes()[0].home().join("config/genesis.json");
-    let text = std::fs::read_to_string(&genesis).expect("written by devnet");
-    let mut document: Value = serde_json::from_str(&text).expect("JSON");
-    let age = &mut document["consensus_params"]["evidence"]["max_age_num_blocks"];
-    assert!(age.is_string());
-    *age = json!("1");
-    std::fs::write(&genesis, document.to_string()).expect("writable");
 }
 
 fn refused_while_it_runs(node: &Node) {
@@ -287,7 +276,7 @@ fn the_last_block_is_taken_back_over_cometbft() {
 #[test]
 fn cometbft_forgets_the_blocks_that_nobody_needs() {
     let mut network = Network::create(Engine::Cometbft, 1, 1);
-    evidence_ends_early(&network);
+    network.let_evidence_end_early();
     app(&network.nodes()[0], "", "min-retain-blocks", "3");
     // Blocks whose state is not on the disk stay, too, and that is written when the chain rests.
     config(&network.nodes()[0], "consensus", "create_empty_blocks_interval", "\"0s\"");

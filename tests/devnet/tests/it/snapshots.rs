@@ -17,6 +17,7 @@ fn recent_header(node: &Node) -> (u64, String) {
 #[test]
 fn a_new_node_and_one_that_nobody_keeps_blocks_for_begin_with_a_snapshot() {
     let mut network = Network::new(Setup { program: Program::DevnetNode, ..Setup::new(Engine::Raft) });
+    network.let_evidence_end_early();
     let full = network.add_full_node();
     // One that is not needed at the beginning.
     let away = (network.first_leader() + 1) % 4;
