@@ -28,7 +28,7 @@ use crate::hooks::Hooks;
 use crate::inbound::{Allowed, Connections, Inbound};
 use crate::offline::decided;
 use crate::raft::log::RaftLog;
-use crate::raft::machine::{LogCursor, Machine, Shared};
+use crate::raft::machine::{LogCursor, Machine, Shared, SnapshotFile};
 use crate::raft::network::Network;
 use crate::raft::{NodeId, Raft};
 use crate::settings::Settings;
@@ -246,16 +246,16 @@ impl<R: Reader> Node<R> {
             inline: options.inline,
         };
         let raft_dir = options.data.join("raft.wal");
-        let (log, recovery) =
-            RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone()).map_err(StartError::Log)?;
+        let snapshot = SnapshotFile::open(options.disk.clone(), raft_dir.join("snapshot")).map_err(StartError::Log)?;
+        let (log, recovery) = RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone(), snapshot.position())
+            .map_err(StartError::Log)?;
         if recovery.cut_bytes > 0 {
             tracing::warn!(bytes = recovery.cut_bytes, "cut an unfinished write off the Raft log");
         }
         let cursor = cursor(&store)?;
-        let snapshot_file = raft_dir.join("snapshot");
-        let jump = Machine::stored(options.disk.as_ref(), &snapshot_file).map_err(StartError::Log)?;
+        let jump = snapshot.read().map_err(StartError::Log)?;
         let shared = Shared::new(cursor.clone());
-        let machine = Machine::new(options.disk.clone(), snapshot_file, shared.clone(), to_driver);
+        let machine = Machine::new(snapshot, shared.clone(), to_driver);
 
         // Peers may call before Raft runs; they are refused and try again.
         let peers =

@@ -64,35 +64,50 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     Schema::compile(pool_of(&added).expect("tests decode the chain's set, and each other one was decoded when added"))
 });
 
-/// A pool of the files in `added` and of those of the chain that it does not hold.
+/// A pool of the files in `added` and of those of the chain that it does not hold, each after those that it imports.
 fn pool_of(added: &[u8]) -> Result<DescriptorPool, AddDescriptorsError> {
-    let malformed = |error: &dyn core::fmt::Display| AddDescriptorsError::Malformed(error.to_string());
-    let mut pool = DescriptorPool::new();
-    for set in [added, DESCRIPTOR_SET] {
+    let mut waiting: Vec<File> = Vec::new();
+    for file in files(added)?.into_iter().chain(files(DESCRIPTOR_SET)?) {
         // Another version of a file would be refused, not skipped.
-        let known = |name: &str| pool.get_file_by_name(name).is_some();
-        let fresh: BTreeMap<_, _> = files(set)?.into_iter().filter(|(name, _)| !known(name)).collect();
-        let fresh = fresh.into_values().collect::<Vec<_>>().concat();
-        pool.decode_file_descriptor_set(fresh.as_slice()).map_err(|error| malformed(&error))?;
+        if !waiting.iter().any(|other| other.name == file.name) {
+            waiting.push(file);
+        }
+    }
+    let mut pool = DescriptorPool::new();
+    while !waiting.is_empty() {
+        let is_known = |name: &String| pool.get_file_by_name(name).is_some();
+        // Without any whose imports are there, the first one says what is missing.
+        let next = waiting.iter().position(|file| file.imports.iter().all(is_known)).unwrap_or(0);
+        let file = waiting.remove(next);
+        pool.decode_file_descriptor_set(file.alone.as_slice()).map_err(malformed)?;
     }
     Ok(pool)
 }
 
-/// The files of a descriptor set with their names, each encoded as a set of its own: decoding the set as a whole would
-/// lose the options.
-fn files(set: &[u8]) -> Result<Vec<(String, Vec<u8>)>, AddDescriptorsError> {
-    let malformed = |error: &dyn core::fmt::Display| AddDescriptorsError::Malformed(error.to_string());
+/// A file of a descriptor set.
+struct File {
+    name: String,
+    imports: Vec<String>,
+    /// Encoded as a set of its own: decoding a set as a whole would lose the options.
+    alone: Vec<u8>,
+}
+
+fn files(set: &[u8]) -> Result<Vec<File>, AddDescriptorsError> {
     let mut files = Vec::new();
     let mut reader = Reader::new(set);
     while !reader.is_empty() {
-        let tag = reader.tag().map_err(|error| malformed(&error))?;
-        let content = reader.value(tag).map_err(|error| malformed(&error))?;
-        let file = FileDescriptorProto::decode(content).map_err(|error| malformed(&error))?;
+        let tag = reader.tag().map_err(malformed)?;
+        let content = reader.value(tag).map_err(malformed)?;
+        let file = FileDescriptorProto::decode(content).map_err(malformed)?;
         let mut alone = Vec::new();
         prost_reflect::prost::encoding::bytes::encode(1, &content.to_vec(), &mut alone);
-        files.push((file.name().to_owned(), alone));
+        files.push(File { name: file.name().to_owned(), imports: file.dependency, alone });
     }
     Ok(files)
+}
+
+fn malformed(error: impl core::fmt::Display) -> AddDescriptorsError {
+    AddDescriptorsError::Malformed(error.to_string())
 }
 
 /// Public keys travel inside an `Any` without saying so by an option.

@@ -20,6 +20,7 @@ use plume_metrics::NodeMetrics;
 use plume_wal::{Disk, Options, Recovery, Wal, WalError, atomic_write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use super::{LogId, NodeId, RaftEntry, TypeConfig};
 use crate::exec::blocking;
@@ -44,6 +45,8 @@ struct Inner {
     dir: PathBuf,
     wal: Wal,
     metrics: NodeMetrics,
+    /// Position of the snapshot on disk.
+    snapshot: watch::Receiver<Option<LogId>>,
     state: Mutex<State>,
 }
 
@@ -60,11 +63,16 @@ struct State {
 type Failure = StorageError<NodeId>;
 
 impl RaftLog {
-    /// Opens or starts the log in `dir`.
+    /// Opens or starts the log in `dir`. Nothing above the position of `snapshot` is purged.
     ///
     /// # Errors
     /// A log that is damaged or in use, a disk that fails.
-    pub fn open(disk: Arc<dyn Disk>, dir: &Path, metrics: NodeMetrics) -> io::Result<(Self, Recovery)> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        metrics: NodeMetrics,
+        snapshot: watch::Receiver<Option<LogId>>,
+    ) -> io::Result<(Self, Recovery)> {
         disk.create_dir_all(dir)?;
         let (wal, recovery) = Wal::open(disk.clone(), dir.join("entries"), Options::default()).map_err(io_error)?;
         let purged = read_file(disk.as_ref(), &dir.join("purged"))?;
@@ -79,7 +87,7 @@ impl RaftLog {
             }
         }
         let state = State { first, last, purged, vote, cache: BTreeMap::new(), cached: 0 };
-        let inner = Inner { disk, dir: dir.to_owned(), wal, metrics, state: Mutex::new(state) };
+        let inner = Inner { disk, dir: dir.to_owned(), wal, metrics, snapshot, state: Mutex::new(state) };
         Ok((Self { inner: Arc::new(inner) }, recovery))
     }
 
@@ -312,6 +320,10 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), Failure> {
-        self.purge_to(*log_id.get_log_id()).map_err(writing)
+        let id = *log_id.get_log_id();
+        // A node that dies between the two must find either the entries or the snapshot that covers them.
+        let covered = self.inner.snapshot.clone().wait_for(|stored| *stored >= Some(id)).await.map(drop);
+        covered.map_err(|_| writing(io::Error::other("the state machine has stopped")))?;
+        self.purge_to(id).map_err(writing)
     }
 }

@@ -12,7 +12,7 @@ use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot, Snapsh
 use parking_lot::Mutex;
 use plume_wal::{Disk, atomic_write};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{LogId, NodeId, NodeInfo, Proposed, RaftEntry, StoredMembership, TypeConfig};
 use crate::exec::blocking;
@@ -81,27 +81,34 @@ impl Shared {
     }
 }
 
-/// See the module's text.
-pub struct Machine {
+/// The snapshot on disk: the newest that was made or received.
+///
+/// openraft makes one while it installs another, and orders the log below a received one to be purged before that one is
+/// on disk. So an older one never replaces a newer one, and whoever purges waits for [`SnapshotFile::position`].
+pub struct SnapshotFile {
     disk: Arc<dyn Disk>,
-    /// The last snapshot, as it was made or received.
     file: PathBuf,
-    shared: Shared,
-    to_driver: mpsc::Sender<Applied>,
+    writing: Mutex<()>,
+    position: watch::Sender<Option<LogId>>,
 }
 
-impl Machine {
-    /// A machine over what the driver has stored; snapshots are kept in `file`.
-    pub fn new(disk: Arc<dyn Disk>, file: PathBuf, shared: Shared, to_driver: mpsc::Sender<Applied>) -> Self {
-        Self { disk, file, shared, to_driver }
-    }
-
-    /// The snapshot on disk.
+impl SnapshotFile {
+    /// The snapshot in `file`, if there is one.
     ///
     /// # Errors
     /// A disk that fails, or a file that is not one.
-    pub fn stored(disk: &dyn Disk, file: &std::path::Path) -> std::io::Result<Option<LogCursor>> {
-        match disk.read(file) {
+    pub fn open(disk: Arc<dyn Disk>, file: PathBuf) -> std::io::Result<Self> {
+        let snapshot = Self { disk, file, writing: Mutex::new(()), position: watch::Sender::new(None) };
+        snapshot.position.send_replace(snapshot.read()?.and_then(|cursor| cursor.log_id));
+        Ok(snapshot)
+    }
+
+    /// What is stored.
+    ///
+    /// # Errors
+    /// A disk that fails, or a file that is not one.
+    pub fn read(&self) -> std::io::Result<Option<LogCursor>> {
+        match self.disk.read(&self.file) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
             Ok(bytes) => LogCursor::decode(&bytes)
@@ -110,14 +117,38 @@ impl Machine {
         }
     }
 
+    /// The position of what is stored, now and from now on. Ends with the state machine.
+    pub fn position(&self) -> watch::Receiver<Option<LogId>> {
+        self.position.subscribe()
+    }
+
     fn store(&self, cursor: &LogCursor) -> Result<(), StorageError<NodeId>> {
+        let _alone = self.writing.lock();
+        if *self.position.borrow() > cursor.log_id {
+            return Ok(());
+        }
         blocking(|| atomic_write(self.disk.as_ref(), &self.file, &cursor.encode()))
-            .map_err(|error| StorageIOError::write_snapshot(None, &error).into())
+            .map_err(|error| StorageIOError::write_snapshot(None, &error))?;
+        self.position.send_replace(cursor.log_id);
+        Ok(())
     }
 
     fn load(&self) -> Result<Option<LogCursor>, StorageError<NodeId>> {
-        blocking(|| Self::stored(self.disk.as_ref(), &self.file))
-            .map_err(|error| StorageIOError::read_snapshot(None, &error).into())
+        blocking(|| self.read()).map_err(|error| StorageIOError::read_snapshot(None, &error).into())
+    }
+}
+
+/// See the module's text.
+pub struct Machine {
+    snapshot: Arc<SnapshotFile>,
+    shared: Shared,
+    to_driver: mpsc::Sender<Applied>,
+}
+
+impl Machine {
+    /// A machine over what the driver has stored.
+    pub fn new(snapshot: SnapshotFile, shared: Shared, to_driver: mpsc::Sender<Applied>) -> Self {
+        Self { snapshot: Arc::new(snapshot), shared, to_driver }
     }
 }
 
@@ -140,7 +171,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError<NodeId>> {
         let mut cursor = self.shared.cursor();
         // A snapshot that was installed before its blocks arrived counts: the log below it is gone.
-        if let Some(stored) = self.load()?.filter(|stored| stored.log_id > cursor.log_id) {
+        if let Some(stored) = self.snapshot.load()?.filter(|stored| stored.log_id > cursor.log_id) {
             cursor = stored;
         }
         Ok((cursor.log_id, cursor.membership))
@@ -167,7 +198,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder { disk: self.disk.clone(), file: self.file.clone(), shared: self.shared.clone() }
+        Builder { snapshot: self.snapshot.clone(), shared: self.shared.clone() }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError<NodeId>> {
@@ -183,27 +214,25 @@ impl RaftStateMachine<TypeConfig> for Machine {
             .map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), &error))?;
         let cursor =
             LogCursor { height: received.height, log_id: meta.last_log_id, membership: meta.last_membership.clone() };
-        self.store(&cursor)?;
+        self.snapshot.store(&cursor)?;
         self.to_driver.send(Applied::Jump(cursor)).await.map_err(|_| gone())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<TypeConfig>>, StorageError<NodeId>> {
-        Ok(self.load()?.as_ref().map(snapshot))
+        Ok(self.snapshot.load()?.as_ref().map(snapshot))
     }
 }
 
 /// Makes a snapshot of where the driver stands.
 pub struct Builder {
-    disk: Arc<dyn Disk>,
-    file: PathBuf,
+    snapshot: Arc<SnapshotFile>,
     shared: Shared,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, StorageError<NodeId>> {
         let cursor = self.shared.cursor();
-        blocking(|| atomic_write(self.disk.as_ref(), &self.file, &cursor.encode()))
-            .map_err(|error| StorageIOError::write_snapshot(None, &error))?;
+        self.snapshot.store(&cursor)?;
         Ok(snapshot(&cursor))
     }
 }
