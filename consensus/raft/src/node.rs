@@ -247,14 +247,15 @@ impl<R: Reader> Node<R> {
         };
         let raft_dir = options.data.join("raft.wal");
         let snapshot = SnapshotFile::open(options.disk.clone(), raft_dir.join("snapshot")).map_err(StartError::Log)?;
-        let (log, recovery) = RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone(), snapshot.position())
-            .map_err(StartError::Log)?;
+        let cursor = cursor(&store)?;
+        let shared = Shared::new(cursor.clone());
+        let (log, recovery) =
+            RaftLog::open(options.disk.clone(), &raft_dir, metrics.clone(), shared.clone(), snapshot.position())
+                .map_err(StartError::Log)?;
         if recovery.cut_bytes > 0 {
             tracing::warn!(bytes = recovery.cut_bytes, "cut an unfinished write off the Raft log");
         }
-        let cursor = cursor(&store)?;
         let jump = snapshot.read().map_err(StartError::Log)?;
-        let shared = Shared::new(cursor.clone());
         let machine = Machine::new(snapshot, shared.clone(), to_driver);
 
         // Peers may call before Raft runs; they are refused and try again.

@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::machine::Shared;
 use super::{LogId, NodeId, RaftEntry, TypeConfig};
 use crate::exec::blocking;
 
@@ -45,6 +46,7 @@ struct Inner {
     dir: PathBuf,
     wal: Wal,
     metrics: NodeMetrics,
+    decided: Shared,
     /// Position of the snapshot on disk.
     snapshot: watch::Receiver<Option<LogId>>,
     state: Mutex<State>,
@@ -63,7 +65,7 @@ struct State {
 type Failure = StorageError<NodeId>;
 
 impl RaftLog {
-    /// Opens or starts the log in `dir`. Nothing above the position of `snapshot` is purged.
+    /// Opens or starts the log in `dir`. Nothing is purged above both what is `decided` and the position of `snapshot`.
     ///
     /// # Errors
     /// A log that is damaged or in use, a disk that fails.
@@ -71,6 +73,7 @@ impl RaftLog {
         disk: Arc<dyn Disk>,
         dir: &Path,
         metrics: NodeMetrics,
+        decided: Shared,
         snapshot: watch::Receiver<Option<LogId>>,
     ) -> io::Result<(Self, Recovery)> {
         disk.create_dir_all(dir)?;
@@ -87,7 +90,7 @@ impl RaftLog {
             }
         }
         let state = State { first, last, purged, vote, cache: BTreeMap::new(), cached: 0 };
-        let inner = Inner { disk, dir: dir.to_owned(), wal, metrics, snapshot, state: Mutex::new(state) };
+        let inner = Inner { disk, dir: dir.to_owned(), wal, metrics, decided, snapshot, state: Mutex::new(state) };
         Ok((Self { inner: Arc::new(inner) }, recovery))
     }
 
@@ -321,9 +324,11 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), Failure> {
         let id = *log_id.get_log_id();
-        // A node that dies between the two must find either the entries or the snapshot that covers them.
-        let covered = self.inner.snapshot.clone().wait_for(|stored| *stored >= Some(id)).await.map(drop);
-        covered.map_err(|_| writing(io::Error::other("the state machine has stopped")))?;
+        // A node that dies here must find the entries, or blocks decided from them, or the snapshot that covers them.
+        if self.inner.decided.cursor().log_id < Some(id) {
+            let covered = self.inner.snapshot.clone().wait_for(|stored| *stored >= Some(id)).await.map(drop);
+            covered.map_err(|_| writing(io::Error::other("the state machine has stopped")))?;
+        }
         self.purge_to(id).map_err(writing)
     }
 }
