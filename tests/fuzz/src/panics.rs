@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Lets every panic of this process be collected instead of printed.
+/// Lets every panic of this process be collected instead of printed, from now on: what was collected before is
+/// forgotten.
 pub fn collect() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -16,6 +17,7 @@ pub fn collect() {
             SEEN.lock().push(format!("{info}\n{}", ours.join("\n")));
         }));
     });
+    take();
 }
 
 /// The panics since the last call.

@@ -25,6 +25,9 @@ struct Varies {
     kind: Kind,
     /// The node that shows them, if not every one does.
     only: Option<String>,
+    /// Two nodes may well show the same value: the entry is needed where CometBFT has a value, not where two differ.
+    #[serde(default)]
+    by_chance: bool,
     reason: String,
     #[serde(skip)]
     used: Vec<Cell<bool>>,
@@ -126,6 +129,23 @@ impl Rules {
         false
     }
 
+    /// Notes the values of an answer that may be the same by chance.
+    pub fn meet(&self, path: &str, answer: &Value) {
+        let join = |step: &str| if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") };
+        match answer {
+            Value::Object(members) => members.iter().for_each(|(key, value)| self.meet(&join(key), value)),
+            Value::Array(values) => {
+                values.iter().enumerate().for_each(|(index, value)| self.meet(&join(&index.to_string()), value));
+            }
+            value => {
+                for rule in self.varies.iter().filter(|rule| rule.by_chance && rule.kind.holds(value)) {
+                    let met = rule.paths.iter().zip(&rule.used).filter(|(pattern, _)| path_matches(pattern, path));
+                    met.for_each(|(_, used)| used.set(true));
+                }
+            }
+        }
+    }
+
     /// Entries of the file that nothing needed.
     pub fn unused(&self) -> Vec<String> {
         let varies = self.varies.iter().flat_map(|rule| rule.paths.iter().zip(&rule.used));
@@ -177,6 +197,12 @@ mod tests {
         kind = "time"
         reason = "the clock"
 
+        [[varies]]
+        paths = ["**.size"]
+        kind = "digits"
+        by_chance = true
+        reason = "the length of a time"
+
         [[accepted]]
         case = "GET a*"
         path = "body.x.*"
@@ -213,6 +239,10 @@ mod tests {
         assert!(rules.allow("any", &difference("body.text", json!("want 6"), json!("wish 7"))));
         assert!(!rules.allow("any", &difference("body.text", json!("want 6"), json!("want 7"))));
         assert!(!rules.allow("any", &difference("body.elsewhere", json!(1), json!(2))));
+        assert_eq!(rules.unused(), ["varies body.hash", "varies **.size"]);
+        rules.meet("", &json!({"body": {"hash": "x", "size": 7}}));
+        assert_eq!(rules.unused(), ["varies body.hash", "varies **.size"]);
+        rules.meet("", &json!({"body": [{"size": "7"}]}));
         assert_eq!(rules.unused(), ["varies body.hash"]);
         let rules = Rules::read(FILE, "raft");
         assert!(rules.allow("any", &difference("body.elsewhere", json!(1), json!(2))));
