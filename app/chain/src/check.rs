@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::block::env;
 use crate::machine::{Machine, Rules};
 use crate::tip::Tip;
-use crate::tx::{Mode, Prepared, Transactions, prepare_one, run_ante};
+use crate::tx::{Mode, Prepared, Transactions, TxHash, prepare_one, run_ante};
 
 /// The last committed state with the transactions in the mempool on top: their fees taken, their sequences used.
 ///
@@ -35,8 +35,6 @@ pub(crate) struct CheckState {
     /// Whose accounts the last block, or a refusal since, may have changed; `None` if everybody's.
     touched: Option<BTreeSet<Address>>,
 }
-
-type TxHash = [u8; 32];
 
 /// Some of the writes.
 struct Layer {
@@ -205,7 +203,7 @@ pub(crate) fn check_tx(
     let Some(rules) = view.tip.rules.clone() else {
         return refusal(&broken(&"the chain has no genesis yet"), Gas::ZERO, Gas::ZERO);
     };
-    let prepared = prepare_one(machine, &rules, tx);
+    let prepared = prepare_one(machine, &rules, tx, &hash);
     let checked = run(machine, &rules, view, &prepared, kind);
     let mut state = state.lock();
     let checked = match state.is_current(version, prepared.senders()) {

@@ -6,6 +6,7 @@ use plume_proto::cosmos::base::abci::v1beta1::{GasInfo, Result as TxMsgResult, S
 use plume_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
 use plume_proto::tendermint::abci;
 use plume_state::Overlay;
+use sha2::{Digest as _, Sha256};
 
 use crate::block::env;
 use crate::check::View;
@@ -47,7 +48,7 @@ pub(crate) fn simulate(shared: &Shared, tx: &Bytes) -> Result<SimulationOutcome,
     let View { tip, state, .. } = shared.check_view();
     let rules = tip.rules.as_ref().ok_or_else(|| internal(&"the chain has no genesis yet"))?;
     let machine = &shared.machine;
-    let prepared = prepare_one(machine, rules, tx);
+    let prepared = prepare_one(machine, rules, tx, &Sha256::digest(tx).into());
     let block = BlockInfo { height: tip.next_height(), time: tip.time, ..BlockInfo::default() };
     let env = env(machine, rules, block, None);
     let run = Transactions { machine, rules, env: &env, mode: Mode::Simulate, max_gas: tip.max_gas };

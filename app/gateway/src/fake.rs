@@ -182,7 +182,7 @@ impl Engine for FakeEngine {
             network: "fake-1".to_owned(),
             version: "0.38.25".to_owned(),
             moniker: "fake".to_owned(),
-            tx_index: "on".to_owned(),
+            tx_index: true,
             channels: Bytes::from_static(&[1, 2]),
             block_version: 11,
             ..NodeInfo::default()

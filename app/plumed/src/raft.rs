@@ -77,7 +77,7 @@ async fn serve(
     let node = Node::start_with_metrics(chain, options, metrics.clone()).await?;
     let view = node.rpc_view(&moniker, &settings.rpc.laddr, settings.tx_index.indexer == "kv", validator, clock);
     let view: Arc<dyn NodeView> = Arc::new(view);
-    let engine = Arc::new(node.engine().with_node(view.clone()));
+    let engine = Arc::new(node.engine(view.clone()));
     let (app, args) = (app.clone(), args.clone());
     // On a thread that may block: it waits until the doors listen.
     let opened = tokio::task::spawn_blocking(move || doors::open(reader, engine, &app, &args));

@@ -34,7 +34,7 @@ pub use evidence::evidence_hash;
 pub use header::{BLOCK_PROTOCOL, HeaderError, header_hash};
 pub use key::{InvalidKey, key_from_raw, key_to_raw, key_type};
 pub use results::results_hash;
-pub use state::{ChainState, InvalidBlock, StateError, commit_info};
+pub use state::{ChainState, InvalidBlock, StateError, commit_info, to_execute};
 pub use validator::Validator;
 pub use validator_set::{MAX_TOTAL_POWER, ValidatorSet, ValidatorSetError};
 pub use vote::{Vote, VoteError, vote_sign_bytes};

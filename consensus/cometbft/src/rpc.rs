@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use plume_engine::{
     Attribute, BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, Event, FoundTxs,
-    IncludedTx, NodeInfo, SearchOrder, Status, TxResult, ValidatorAt, ValidatorKey, ValidatorsAt,
+    IncludedTx, MAX_PER_PAGE, NodeInfo, SearchOrder, Status, TxResult, ValidatorAt, ValidatorKey, ValidatorsAt,
 };
 use plume_primitives::{Gas, Height, Timestamp};
 use prost::Message;
@@ -141,7 +141,7 @@ impl Engine for CometBft {
             version: info.version,
             channels: hex_bytes(&info.channels)?,
             moniker: info.moniker,
-            tx_index: info.other.tx_index,
+            tx_index: info.other.tx_index == "on",
             rpc_address: info.other.rpc_address,
         })
     }
@@ -157,7 +157,7 @@ impl Engine for CometBft {
                 "query": query,
                 "prove": false,
                 "page": page.to_string(),
-                "per_page": per_page.min(MAX_PER_PAGE).to_string(),
+                "per_page": per_page.min(u64::from(MAX_PER_PAGE)).to_string(),
                 "order_by": order,
             }),
         )?;
@@ -195,9 +195,6 @@ impl Engine for CometBft {
         Ok(known)
     }
 }
-
-/// Most results of one page of CometBFT's RPC.
-const MAX_PER_PAGE: u64 = 100;
 
 /// Whether CometBFT says that it does not have that height: above the chain, or pruned.
 fn is_missing(text: &str) -> bool {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use plume_block::raw;
 use plume_engine::{
-    BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, FoundTxs, IncludedTx, NodeInfo,
-    Reader, SearchOrder, Status, ValidatorAt, ValidatorKey, ValidatorsAt,
+    BlockRecord, BroadcastMode, BroadcastOutcome, CheckOutcome, Engine, EngineError, FoundTxs, IncludedTx,
+    MAX_PER_PAGE, NodeInfo, Reader, SearchOrder, Status, ValidatorAt, ValidatorKey, ValidatorsAt,
 };
 use plume_events::Query;
 use plume_mempool::{Mempool, Origin};
 use plume_p2p::Peers;
 use plume_primitives::{Height, Timestamp};
-use plume_rpc::{NodeView, PeerInfo, RoundView, Step, Traffic};
+use plume_rpc::{MAX_QUERY, NodeView, PeerInfo, RoundView, Step, Traffic};
 use plume_store::{BlockStore, Order, StoreError};
 use sha2::{Digest, Sha256};
 
@@ -30,22 +30,8 @@ pub struct RaftEngine<R: Reader> {
     pub(crate) store: BlockStore,
     pub(crate) mempool: Mempool<R>,
     pub(crate) view: Arc<View>,
-    pub(crate) node: Option<Arc<dyn NodeView>>,
+    pub(crate) node: Arc<dyn NodeView>,
 }
-
-impl<R: Reader> RaftEngine<R> {
-    /// The same, introducing itself as `node` does; without, [`Engine::node_info`] is unavailable.
-    #[must_use]
-    pub fn with_node(self, node: Arc<dyn NodeView>) -> Self {
-        Self { node: Some(node), ..self }
-    }
-}
-
-/// Most results of one page of a search, as CometBFT has it.
-const MAX_PER_PAGE: u64 = 100;
-
-/// Longest query of a search in bytes, as CometBFT has it.
-const MAX_QUERY: usize = 512;
 
 fn unavailable(error: impl core::fmt::Display) -> EngineError {
     EngineError::Unavailable(error.to_string())
@@ -103,21 +89,7 @@ impl<R: Reader> Engine for RaftEngine<R> {
     }
 
     fn node_info(&self) -> Result<NodeInfo, EngineError> {
-        let node = self.node.as_ref().ok_or_else(|| unavailable("the node does not introduce itself yet"))?;
-        let info = node.node_info();
-        Ok(NodeInfo {
-            p2p_version: info.p2p_version,
-            block_version: info.block_version,
-            app_version: info.app_version,
-            id: info.id,
-            listen_addr: info.listen_addr,
-            network: info.network,
-            version: info.version,
-            channels: info.channels.into(),
-            moniker: info.moniker,
-            tx_index: if info.tx_index { "on" } else { "off" }.to_owned(),
-            rpc_address: info.rpc_address,
-        })
+        Ok(self.node.node_info())
     }
 
     fn search_txs(&self, query: &str, order: SearchOrder, page: u64, per_page: u64) -> Result<FoundTxs, EngineError> {
@@ -131,7 +103,7 @@ impl<R: Reader> Engine for RaftEngine<R> {
         };
         // Machines with pointers of less than 64 bits cannot run a node.
         let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let found = self.store.search_txs(&query, order, size(page), size(per_page.clamp(1, MAX_PER_PAGE)));
+        let found = self.store.search_txs(&query, order, size(page), size(per_page.clamp(1, u64::from(MAX_PER_PAGE))));
         let found = found.map_err(|error| match error {
             StoreError::Damaged { .. } | StoreError::Database(_) => unavailable(error),
             refused => EngineError::Refused(refused.to_string()),
@@ -174,8 +146,8 @@ pub struct RpcView {
 }
 
 impl RpcView {
-    fn info(&self, id: String, listen_addr: String, moniker: String) -> plume_rpc::NodeInfo {
-        plume_rpc::NodeInfo {
+    fn info(&self, id: String, listen_addr: String, moniker: String) -> NodeInfo {
+        NodeInfo {
             p2p_version: P2P_PROTOCOL,
             block_version: plume_block::BLOCK_PROTOCOL,
             app_version: self.app_version,
@@ -183,7 +155,7 @@ impl RpcView {
             listen_addr,
             network: self.chain_id.clone(),
             version: COMETBFT_VERSION.to_owned(),
-            channels: vec![1, 2, 3, 4],
+            channels: Bytes::from_static(&[1, 2, 3, 4]),
             moniker,
             tx_index: self.index,
             rpc_address: self.rpc_laddr.clone(),
@@ -192,7 +164,7 @@ impl RpcView {
 }
 
 impl NodeView for RpcView {
-    fn node_info(&self) -> plume_rpc::NodeInfo {
+    fn node_info(&self) -> NodeInfo {
         self.info(self.peers.id().to_string(), self.listen_addr.clone(), self.moniker.clone())
     }
 

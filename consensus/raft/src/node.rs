@@ -14,6 +14,7 @@ use plume_mempool::{BlockLimits, Mempool, MempoolConfig, Options};
 use plume_metrics::NodeMetrics;
 use plume_p2p::{Channel, Network as P2pNetwork, NodeKey, Peers};
 use plume_primitives::{Height, Timestamp};
+use plume_rpc::NodeView;
 use plume_store::{BlockStore, Decided, StoreError, StoreOptions};
 use plume_wal::Disk;
 use prost::Message;
@@ -329,14 +330,14 @@ impl<R: Reader> Node<R> {
         })
     }
 
-    /// The node as the state machine's own queries see it.
-    pub fn engine(&self) -> RaftEngine<R> {
+    /// The node as the state machine's own queries see it, introducing itself as `view` does.
+    pub fn engine(&self, view: Arc<dyn NodeView>) -> RaftEngine<R> {
         RaftEngine {
             chain_id: self.peers.hello().chain_id.clone(),
             store: self.store.clone(),
             mempool: self.mempool.clone(),
             view: self.view.clone(),
-            node: None,
+            node: view,
         }
     }
 
@@ -444,8 +445,7 @@ fn execute_anew<E: Executor>(
         let height = block.height();
         let outcome = executor.finalize(&state.decided(&block).map_err(fatal)?)?;
         let next = state.next(&block, &outcome).map_err(fatal)?;
-        // Without a position the whole log is read again, and what is decided passed over.
-        let cursor = LogCursor { height: height.get(), ..LogCursor::default() }.encode();
+        let cursor = LogCursor::at(height).encode();
         let decided =
             Decided { block: &block, seen_commit: &seen_commit, outcome: &outcome, state: &next, cursor: &cursor };
         store.save(decided)?;

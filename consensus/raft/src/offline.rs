@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use plume_block::commit_info;
+use plume_block::{commit_info, to_execute};
 use plume_engine::{Block, BlockOutcome, CommitInfo, Fatal};
 use plume_primitives::Height;
 use plume_store::{BlockStore, StoreError, StoreOptions};
@@ -102,9 +102,7 @@ impl StoredBlocks {
         if forget && state.validators.validators().iter().all(|validator| validator.address() == own) {
             return Err(RollbackError::OnlyCopy(last));
         }
-        // Without a position the node reads its whole log again, and passes over what it has decided.
-        let height = last.get().saturating_sub(1);
-        let cursor = LogCursor { height, ..LogCursor::default() };
+        let cursor = LogCursor::at(last.previous().unwrap_or(Height::ZERO));
         let before = self.store.rollback(&cursor.encode(), forget)?;
         Ok((before.last_block_height, before.app_hash.clone()))
     }
@@ -128,14 +126,5 @@ pub(crate) fn decided(store: &BlockStore, initial_height: Height, height: Height
             commit_info(block.last_commit(), &validators).map_err(fatal)?
         }
     };
-    Ok(Block {
-        hash: Bytes::copy_from_slice(&block.hash()),
-        height,
-        time: block.time(),
-        txs: block.txs().to_vec(),
-        last_commit,
-        misbehaviour: Vec::new(),
-        next_validators_hash: Bytes::copy_from_slice(&block.header().next_validators_hash),
-        proposer: Bytes::copy_from_slice(block.proposer()),
-    })
+    Ok(to_execute(&block, last_commit))
 }

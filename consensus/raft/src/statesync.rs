@@ -122,7 +122,7 @@ impl StateSync<'_> {
             };
             match self.take_over(executor, &info, holders).await? {
                 Ok(verified) => {
-                    let cursor = LogCursor { height: info.height.get(), ..LogCursor::default() };
+                    let cursor = LogCursor::at(info.height);
                     store.bootstrap(&verified.state, &verified.commit, &cursor.encode()).map_err(fatal)?;
                     tracing::info!(height = %info.height, "took over a snapshot of the state");
                     return Ok(());
@@ -153,7 +153,7 @@ impl StateSync<'_> {
                     )));
                 }
                 Ok(verified) => {
-                    let cursor = LogCursor { height: info.height.get(), ..LogCursor::default() };
+                    let cursor = LogCursor::at(info.height);
                     store.bootstrap(&verified.state, &verified.commit, &cursor.encode()).map_err(fatal)?;
                     tracing::info!(height = %info.height, "joined with the state that was there");
                     return Ok(());

@@ -13,12 +13,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use plume_block::raw;
-use plume_engine::{CheckKind, CheckOutcome, Info, QueryAnswer, QueryError, Reader, SimulationOutcome, ValidatorKey};
+use plume_engine::{
+    CheckKind, CheckOutcome, Info, NodeInfo, QueryAnswer, QueryError, Reader, SimulationOutcome, ValidatorKey,
+};
 use plume_events::EventBus;
 use plume_home::genesis::GenesisDoc;
 use plume_mempool::{Mempool, MempoolConfig, Options, Signers};
 use plume_primitives::{Height, Timestamp};
-use plume_rpc::{Environment, NodeInfo, NodeView, PeerInfo, RoundView, RpcSettings, Server, Step};
+use plume_rpc::{Environment, NodeView, PeerInfo, RoundView, RpcSettings, Server, Step};
 use plume_store::{BlockStore, StoreOptions};
 
 /// Bytes of a transaction: a bank send with a fee and one signature.
@@ -58,7 +60,7 @@ impl NodeView for Nobody {
             listen_addr: "tcp://127.0.0.1:26656".to_owned(),
             network: "speed-1".to_owned(),
             version: plume_home::config::COMETBFT_VERSION.to_owned(),
-            channels: Vec::new(),
+            channels: Bytes::new(),
             moniker: "speed".to_owned(),
             tx_index: false,
             rpc_address: String::new(),

@@ -14,7 +14,10 @@ mod server;
 mod settings;
 
 pub use environment::Environment;
-pub use node::{NodeInfo, NodeView, PeerInfo, RoundView, Step, Traffic};
+pub use node::{NodeView, PeerInfo, RoundView, Step, Traffic};
 pub use request::{parse_request, parse_uri_params};
 pub use server::{Server, StartError};
 pub use settings::RpcSettings;
+
+/// Longest query of a search or subscription in bytes (`maxQueryLength` of `rpc/core`).
+pub const MAX_QUERY: usize = 512;

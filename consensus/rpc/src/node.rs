@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use plume_block::{FullBlock, Vote, raw};
-use plume_engine::ValidatorKey;
+use plume_engine::{NodeInfo, ValidatorKey};
 use plume_primitives::{Height, Timestamp};
 
 /// What only the engine knows of the node. Calls are cheap and never wait for a block.
@@ -38,33 +38,6 @@ pub trait NodeView: Send + Sync + 'static {
         let _ = (peers, persistent);
         Err("peers are configured in config.toml".to_owned())
     }
-}
-
-/// `p2p.DefaultNodeInfo`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeInfo {
-    /// Version of the peer protocol (CometBFT 0.38: 8).
-    pub p2p_version: u64,
-    /// Version of the block format (11).
-    pub block_version: u64,
-    /// Version of the state machine.
-    pub app_version: u64,
-    /// Node id: 40 lower-case hex digits. Never empty (CosmJS refuses it).
-    pub id: String,
-    /// Where peers connect. Never empty.
-    pub listen_addr: String,
-    /// Chain id.
-    pub network: String,
-    /// `0.38.x`: clients choose their decoder by it.
-    pub version: String,
-    /// Channels of the peer protocol.
-    pub channels: Vec<u8>,
-    /// Name for people. Never empty.
-    pub moniker: String,
-    /// Whether transactions are indexed.
-    pub tx_index: bool,
-    /// Where the RPC listens.
-    pub rpc_address: String,
 }
 
 /// A connected peer.

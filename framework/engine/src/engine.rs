@@ -39,7 +39,7 @@ pub trait Engine: Send + Sync + 'static {
     fn node_info(&self) -> Result<NodeInfo, EngineError>;
 
     /// Transactions whose events match `query` (CometBFT's query language), one page of at most `per_page` of them;
-    /// pages count from 1. Engines give at most 100 a page.
+    /// pages count from 1. Engines give at most [`MAX_PER_PAGE`] a page.
     ///
     /// # Errors
     /// [`EngineError::Refused`] for a query that does not parse, for one that takes too much work, for a page that is
@@ -62,6 +62,9 @@ pub enum SearchOrder {
     /// The newest first.
     Descending,
 }
+
+/// Most entries of one page that CometBFT's RPC gives, and so every engine.
+pub const MAX_PER_PAGE: u16 = 100;
 
 /// One page of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,26 +100,26 @@ pub struct ValidatorAt {
 /// How a node introduces itself (`p2p.DefaultNodeInfo` of CometBFT).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeInfo {
-    /// Version of the peer protocol.
+    /// Version of the peer protocol (CometBFT 0.38: 8).
     pub p2p_version: u64,
-    /// Version of the block format.
+    /// Version of the block format (11).
     pub block_version: u64,
     /// Version of the state machine.
     pub app_version: u64,
-    /// Node id: 40 lower-case hexadecimal digits.
+    /// Node id: 40 lower-case hexadecimal digits. Never empty (CosmJS refuses it).
     pub id: String,
-    /// Where peers connect.
+    /// Where peers connect. Never empty.
     pub listen_addr: String,
     /// Chain id.
     pub network: String,
-    /// Version of CometBFT whose RPC is served: `0.38.x`.
+    /// Version of CometBFT whose RPC is served, `0.38.x`: clients choose their decoder by it.
     pub version: String,
     /// Channels of the peer protocol.
     pub channels: Bytes,
-    /// Name for people.
+    /// Name for people. Never empty.
     pub moniker: String,
-    /// Whether transactions are indexed: `on` or `off`.
-    pub tx_index: String,
+    /// Whether transactions are indexed; on the wire `on` or `off`.
+    pub tx_index: bool,
     /// Where the RPC listens.
     pub rpc_address: String,
 }

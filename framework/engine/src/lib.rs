@@ -20,8 +20,8 @@ pub use block::{
     ValidatorUpdate, Verdict, VoteFlag, VoteInfo,
 };
 pub use engine::{
-    BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, FoundTxs, IncludedTx, NodeInfo, SearchOrder,
-    Status, ValidatorAt, ValidatorsAt,
+    BlockRecord, BroadcastMode, BroadcastOutcome, Engine, EngineError, FoundTxs, IncludedTx, MAX_PER_PAGE, NodeInfo,
+    SearchOrder, Status, ValidatorAt, ValidatorsAt,
 };
 pub use event::{Attribute, Event};
 pub use executor::Executor;

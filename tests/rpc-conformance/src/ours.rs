@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use plume_block::{BlockId, ChainState, Vote, VoteSet, no_commit, raw};
 use plume_chain::{Chain, ChainReader};
-use plume_engine::{Executor as _, Reader as _, ValidatorKey};
+use plume_engine::{Executor as _, NodeInfo, Reader as _, ValidatorKey};
 use plume_events::{EventBus, EventData, RoundState};
 use plume_home::genesis::GenesisDoc;
 use plume_home::keys::consensus_address;
 use plume_mempool::{Mempool, MempoolConfig};
 use plume_primitives::{Height, Timestamp};
-use plume_rpc::{Environment, NodeInfo, NodeView, PeerInfo, RoundView, RpcSettings, Server, Step};
+use plume_rpc::{Environment, NodeView, PeerInfo, RoundView, RpcSettings, Server, Step};
 use plume_store::{BlockStore, Decided, StoreOptions};
 
 use crate::{Endpoint, Follower, chain};
@@ -188,7 +188,7 @@ impl NodeView for View {
             listen_addr: "tcp://127.0.0.1:26656".to_owned(),
             network: chain::CHAIN_ID.to_owned(),
             version: plume_home::config::COMETBFT_VERSION.to_owned(),
-            channels: vec![0x40, 0x20, 0x21, 0x22, 0x23, 0x30, 0x38, 0x60, 0x61, 0x00],
+            channels: Bytes::from_static(&[0x40, 0x20, 0x21, 0x22, 0x23, 0x30, 0x38, 0x60, 0x61, 0x00]),
             moniker: "plume".to_owned(),
             tx_index: true,
             rpc_address: "tcp://127.0.0.1:26657".to_owned(),

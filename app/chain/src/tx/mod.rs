@@ -11,4 +11,5 @@ mod signatures;
 
 pub(crate) use execute::{Mode, Transactions, contain, run_ante, run_tx};
 pub(crate) use remembered::DecodedTxs;
+pub(crate) use remembered::TxHash;
 pub(crate) use signatures::{Prepared, prepare_all, prepare_one};

@@ -1,10 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use plume_kit::TxError;
-use sha2::{Digest, Sha256};
 
 use super::decode::DecodedTx;
 
@@ -12,7 +10,8 @@ use super::decode::DecodedTx;
 /// when it is checked once more.
 pub(crate) type Decoded = Arc<Result<DecodedTx, TxError>>;
 
-type TxHash = [u8; 32];
+/// SHA-256 of a transaction's bytes.
+pub(crate) type TxHash = [u8; 32];
 
 /// Remembers the decoded form of transactions that the mempool took.
 ///
@@ -40,15 +39,9 @@ impl DecodedTxs {
     }
 
     /// The decoded form, if it is remembered.
-    pub fn get(&self, tx: &Bytes) -> Option<Decoded> {
+    pub fn get(&self, hash: &TxHash) -> Option<Decoded> {
         let generations = self.generations.lock();
-        if generations.young.is_empty() && generations.old.is_empty() {
-            return None;
-        }
-        drop(generations);
-        let hash: TxHash = Sha256::digest(tx).into();
-        let generations = self.generations.lock();
-        generations.young.get(&hash).or_else(|| generations.old.get(&hash)).cloned()
+        generations.young.get(hash).or_else(|| generations.old.get(hash)).cloned()
     }
 
     /// Remembers the decoded form of the transaction with this hash, `bytes` long.
@@ -68,25 +61,31 @@ impl DecodedTxs {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn decoded(text: &str) -> Decoded {
         Arc::new(Err(TxError::wrap(plume_kit::sdk::TX_DECODE, text)))
     }
 
+    fn hash(tx: &[u8]) -> TxHash {
+        Sha256::digest(tx).into()
+    }
+
     fn insert(txs: &DecodedTxs, tx: &'static [u8]) -> Decoded {
         let form = decoded("a form");
-        txs.insert(Sha256::digest(tx).into(), tx.len(), form.clone());
+        txs.insert(hash(tx), tx.len(), form.clone());
         form
     }
 
     #[test]
     fn gives_back_the_very_form_and_nothing_for_other_bytes() {
         let txs = DecodedTxs::new(64);
-        assert!(txs.get(&Bytes::from_static(b"one")).is_none());
+        assert!(txs.get(&hash(b"one")).is_none());
         let one = insert(&txs, b"one");
-        assert!(Arc::ptr_eq(&txs.get(&Bytes::from_static(b"one")).expect("remembered"), &one));
-        assert!(txs.get(&Bytes::from_static(b"one ")).is_none());
+        assert!(Arc::ptr_eq(&txs.get(&hash(b"one")).expect("remembered"), &one));
+        assert!(txs.get(&hash(b"one ")).is_none());
     }
 
     #[test]
@@ -94,12 +93,12 @@ mod tests {
         let txs = DecodedTxs::new(16);
         insert(&txs, b"12345678");
         insert(&txs, b"abcdefgh");
-        assert!(txs.get(&Bytes::from_static(b"12345678")).is_some());
+        assert!(txs.get(&hash(b"12345678")).is_some());
         insert(&txs, b"ABCDEFGH");
-        assert!(txs.get(&Bytes::from_static(b"12345678")).is_none());
-        assert!(txs.get(&Bytes::from_static(b"abcdefgh")).is_some());
+        assert!(txs.get(&hash(b"12345678")).is_none());
+        assert!(txs.get(&hash(b"abcdefgh")).is_some());
         insert(&txs, b"123456789");
-        assert!(txs.get(&Bytes::from_static(b"123456789")).is_none(), "longer than a generation");
-        assert!(txs.get(&Bytes::from_static(b"ABCDEFGH")).is_some(), "nothing had to go for it");
+        assert!(txs.get(&hash(b"123456789")).is_none(), "longer than a generation");
+        assert!(txs.get(&hash(b"ABCDEFGH")).is_some(), "nothing had to go for it");
     }
 }

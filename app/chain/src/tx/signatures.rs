@@ -8,9 +8,10 @@ use plume_primitives::{Address, Denom};
 use plume_proto::cosmos::bank::v1beta1::Metadata;
 use plume_state::StateView;
 use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::decode::{DecodedTx, decode};
-use super::remembered::Decoded;
+use super::remembered::{Decoded, TxHash};
 use super::sign_bytes::{SigningAccount, sign_bytes};
 use super::sign_mode;
 use crate::machine::{Machine, Rules};
@@ -155,8 +156,9 @@ fn is_textual(data: &SignatureData) -> bool {
 }
 
 /// Decodes one transaction; its signatures are verified when it is their turn (CheckTx).
-pub(crate) fn prepare_one(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Prepared {
-    let tx = remembered_or_decoded(machine, rules, bytes);
+/// `hash` is that of `bytes`.
+pub(crate) fn prepare_one(machine: &Machine, rules: &Rules, bytes: &Bytes, hash: &TxHash) -> Prepared {
+    let tx = remembered_or_decoded(machine, rules, bytes, hash);
     let failed_proofs = failed_proofs(machine, std::iter::once(&*tx)).pop().unwrap_or_default();
     Prepared { tx, verdicts: Vec::new(), failed_proofs }
 }
@@ -194,7 +196,7 @@ pub(crate) fn prepare_all(
         .par_iter()
         .with_min_len(16)
         .map(|bytes| {
-            let tx = remembered_or_decoded(machine, rules, bytes);
+            let tx = remembered_or_decoded(machine, rules, bytes, &Sha256::digest(bytes).into());
             let expected = match &*tx {
                 Ok(tx) => expect_signers(machine, rules, state, tx)?,
                 Err(_) => Vec::new(),
@@ -299,8 +301,8 @@ fn judge(
     (!textual).then_some(Verdict { key, account_number, sequence, outcome })
 }
 
-fn remembered_or_decoded(machine: &Machine, rules: &Rules, bytes: &Bytes) -> Decoded {
-    machine.decoded.get(bytes).unwrap_or_else(|| Arc::new(guarded_decode(machine, rules, bytes)))
+fn remembered_or_decoded(machine: &Machine, rules: &Rules, bytes: &Bytes, hash: &TxHash) -> Decoded {
+    machine.decoded.get(hash).unwrap_or_else(|| Arc::new(guarded_decode(machine, rules, bytes)))
 }
 
 /// Decoding runs modules' stateless checks; a panic there is a failure of this transaction.

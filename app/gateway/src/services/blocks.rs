@@ -1,7 +1,7 @@
 //! Blocks and validators of `cosmos.base.tendermint.v1beta1.Service`, and its way to ABCI Query.
 
 use bytes::Bytes;
-use plume_engine::{BlockRecord, Reader, ValidatorKey};
+use plume_engine::{BlockRecord, MAX_PER_PAGE, Reader, ValidatorKey};
 use plume_kit::QueryFailure;
 use plume_primitives::{Address, Bech32Prefix, Height};
 use plume_proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
@@ -15,9 +15,6 @@ use plume_proto::tendermint::types::{Block, BlockId, Header, PartSetHeader};
 use plume_proto::{Any, Message, any};
 
 use super::{Services, engine_failure, internal, numbered_page};
-
-/// CometBFT gives at most so many validators in one page.
-const MAX_PER_PAGE: u64 = 100;
 
 /// The SDK's text, as it stands there.
 const ABOVE_THE_CHAIN: &str = "requested block height is bigger then the chain length";
@@ -130,7 +127,7 @@ impl<R: Reader> Services<R> {
         page: Option<&PageRequest>,
     ) -> Result<(i64, Vec<Validator>, PageResponse), QueryFailure> {
         let (page, limit) = numbered_page(page)?;
-        let limit = limit.min(MAX_PER_PAGE);
+        let limit = limit.min(u64::from(MAX_PER_PAGE));
         let prefix = self.prefix()?;
         let known = self.engine.validators(height).map_err(engine_failure)?;
         let known = known.ok_or_else(|| {

@@ -72,7 +72,10 @@ impl<R: Reader> Services<R> {
                 version: info.version,
                 channels: info.channels.to_vec(),
                 moniker: info.moniker,
-                other: Some(DefaultNodeInfoOther { tx_index: info.tx_index, rpc_address: info.rpc_address }),
+                other: Some(DefaultNodeInfoOther {
+                    tx_index: if info.tx_index { "on" } else { "off" }.to_owned(),
+                    rpc_address: info.rpc_address,
+                }),
             }),
             application_version: Some(VersionInfo {
                 name: settings.name.clone(),

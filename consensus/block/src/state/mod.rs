@@ -11,7 +11,7 @@ use plume_primitives::{Height, Timestamp};
 use crate::params::ParamsError;
 use crate::{BlockError, BlockId, CommitError, Hash, ValidatorSet, ValidatorSetError, params};
 
-pub use propose::commit_info;
+pub use propose::{commit_info, to_execute};
 pub use validate::InvalidBlock;
 
 /// Everything that the next block is checked against: CometBFT's `State`.

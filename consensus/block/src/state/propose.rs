@@ -111,16 +111,7 @@ impl ChainState {
     /// # Errors
     /// [`StateError::Commit`] if its last commit is not of the last validators.
     pub fn decided(&self, block: &FullBlock) -> Result<Block, StateError> {
-        Ok(Block {
-            hash: Bytes::copy_from_slice(&block.hash()),
-            height: block.height(),
-            time: block.time(),
-            txs: block.txs().to_vec(),
-            last_commit: self.last_commit_info(block.last_commit())?,
-            misbehaviour: Vec::new(),
-            next_validators_hash: Bytes::copy_from_slice(&block.header().next_validators_hash),
-            proposer: Bytes::copy_from_slice(block.proposer()),
-        })
+        Ok(to_execute(block, self.last_commit_info(block.last_commit())?))
     }
 
     fn last_commit_info(&self, commit: &raw::Commit) -> Result<CommitInfo, StateError> {
@@ -128,6 +119,20 @@ impl ChainState {
             return Ok(CommitInfo::default());
         }
         Ok(commit_info(commit, &self.last_validators)?)
+    }
+}
+
+/// What the application's finalize gets to execute of a block whose last commit says `last_commit`.
+pub fn to_execute(block: &FullBlock, last_commit: CommitInfo) -> Block {
+    Block {
+        hash: Bytes::copy_from_slice(&block.hash()),
+        height: block.height(),
+        time: block.time(),
+        txs: block.txs().to_vec(),
+        last_commit,
+        misbehaviour: Vec::new(),
+        next_validators_hash: Bytes::copy_from_slice(&block.header().next_validators_hash),
+        proposer: Bytes::copy_from_slice(block.proposer()),
     }
 }
 

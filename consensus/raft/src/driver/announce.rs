@@ -5,32 +5,39 @@
 
 use plume_engine::Executor;
 use plume_events::{EventData, RoundState};
+use plume_primitives::Height;
 use plume_rpc::Step;
 
 use super::{Candidate, Driver};
+
+fn at(height: Height, round: i32, step: Step) -> RoundState {
+    RoundState { height, round, step: step.name().to_owned() }
+}
 
 impl<E: Executor> Driver<E> {
     /// A step of the height that is being decided begins.
     pub(super) fn announce_step(&self, round: i32, step: Step) {
         if let Ok(height) = self.state.next_height() {
-            self.events.publish(EventData::NewRoundStep(RoundState { height, round, step: step.name().to_owned() }));
+            self.events.publish(EventData::NewRoundStep(at(height, round, step)));
         }
     }
 
     /// A committed entry was accepted: its round begins with its proposal complete, and votes are collected.
     pub(super) fn announce_candidate(&self, candidate: &Candidate) {
         let (block, round) = (&candidate.block, candidate.round);
-        let at = |step: Step| RoundState { height: block.height(), round, step: step.name().to_owned() };
         let proposer = *block.proposer();
         let index = self.state.validators.get(&proposer).and_then(|(index, _)| i32::try_from(index).ok());
         self.events.publish(EventData::NewRound {
-            state: at(Step::NewRound),
+            state: at(block.height(), round, Step::NewRound),
             proposer,
             // CometBFT's number for an address that is in no set.
             proposer_index: index.unwrap_or(-1),
         });
         self.announce_step(round, Step::Propose);
-        self.events.publish(EventData::CompleteProposal { state: at(Step::Propose), block_id: block.id() });
+        self.events.publish(EventData::CompleteProposal {
+            state: at(block.height(), round, Step::Propose),
+            block_id: block.id(),
+        });
         self.announce_step(round, Step::Precommit);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use openraft::storage::RaftStateMachine;
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError, StorageIOError};
 use parking_lot::Mutex;
+use plume_primitives::Height;
 use plume_wal::{Disk, atomic_write};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
@@ -29,6 +30,12 @@ pub struct LogCursor {
 }
 
 impl LogCursor {
+    /// After the block at `height`, without a position in the log: the whole log is read again, and what is decided
+    /// passed over.
+    pub fn at(height: Height) -> Self {
+        Self { height: height.get(), ..Self::default() }
+    }
+
     /// Bytes for the block store.
     pub fn encode(&self) -> Vec<u8> {
         // A plain structure of integers and byte strings cannot fail to encode.

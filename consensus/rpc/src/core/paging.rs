@@ -1,15 +1,15 @@
 //! Pages of results (`rpc/core/env.go`).
 
+use plume_engine::MAX_PER_PAGE;
+
 /// Entries of a page when the request does not say.
 const DEFAULT_PER_PAGE: usize = 30;
-/// Most entries of a page; more asked for is cut to this.
-pub(super) const MAX_PER_PAGE: usize = 100;
 
 /// Entries of a page.
 pub(super) fn per_page(asked: Option<i64>) -> usize {
     match asked.and_then(|asked| usize::try_from(asked).ok()) {
         None | Some(0) => DEFAULT_PER_PAGE,
-        Some(asked) => asked.min(MAX_PER_PAGE),
+        Some(asked) => asked.min(usize::from(MAX_PER_PAGE)),
     }
 }
 

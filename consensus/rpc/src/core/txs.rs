@@ -8,12 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::blocks::{broken, kept, write_block};
 use super::{State, paging};
+use crate::MAX_QUERY;
 use crate::json::Json;
 use crate::render;
 use crate::request::go;
-
-/// Longest query of `tx_search` in bytes (`maxQueryLength`).
-const MAX_QUERY: usize = 512;
 
 impl<R: Reader> State<R> {
     pub(super) fn tx(&self, hash: &[u8], prove: bool, json: &mut Json) -> Result<(), String> {

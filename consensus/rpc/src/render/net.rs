@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use plume_engine::NodeInfo;
 use plume_primitives::Timestamp;
 
 use crate::json::Json;
-use crate::node::{NodeInfo, PeerInfo, Traffic};
+use crate::node::{PeerInfo, Traffic};
 
 pub(crate) fn node_info(json: &mut Json, info: &NodeInfo) {
     json.object(|object| {

@@ -20,6 +20,7 @@ use super::Guard;
 use super::clients::Place;
 use super::http::{TOO_FEW_ARGUMENTS, arguments, text};
 use super::subscription::{Active, feed};
+use crate::MAX_QUERY;
 use crate::answer::{self, Failure};
 use crate::core::{Outcome, State};
 use crate::methods::{self, Access, Method, Spec};
@@ -31,9 +32,6 @@ pub(super) const WRITE_WAIT: Duration = Duration::from_secs(10);
 const READ_WAIT: Duration = Duration::from_secs(30);
 /// Pings go out this often (`defaultWSPingPeriod`).
 const PING_PERIOD: Duration = Duration::from_secs(27);
-
-/// Longest query of a subscription in bytes (`maxQueryLength`).
-const MAX_QUERY: usize = 512;
 
 /// A message on its way out. What several subscribers get is shared and joined only when it is sent.
 #[derive(Debug)]
