@@ -1,6 +1,9 @@
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use plume_codec::{NonCritical, is_transaction_message, reject_unknown, require_deterministic_tx_raw};
 use plume_crypto::{PublicKey, SignatureData, SignatureError};
+use plume_interfaces::Account;
 use plume_kit::{ChainInfo, Modules, ProofJob, TxError, sdk};
 use plume_primitives::Address;
 use plume_proto::Message;
@@ -49,6 +52,24 @@ pub(crate) struct Signature {
     pub data: Option<Result<SignatureData, SignatureError>>,
     /// The sequence that was signed; 0 without a `ModeInfo`, as in the SDK.
     pub sequence: u64,
+    /// For whom it was found valid: whoever looks at this form of the transaction again need not verify it again.
+    pub valid_for: OnceLock<SignedFor>,
+}
+
+/// What, beside the transaction and the chain's id, decides whether a signature is valid, in every sign mode but the
+/// textual one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SignedFor {
+    pub key: PublicKey,
+    pub account_number: u64,
+    pub sequence: u64,
+}
+
+impl SignedFor {
+    /// Whether it is about this key and what the account is now.
+    pub fn is(&self, key: &PublicKey, account: &Account) -> bool {
+        self.key == *key && self.account_number == account.number && self.sequence == account.sequence
+    }
 }
 
 impl Signature {
@@ -131,7 +152,8 @@ fn read_infos(auth_info: &AuthInfo, signatures: &[Bytes]) -> Result<Vec<Signatur
         let signature = signatures.get(index).cloned().unwrap_or_default();
         let mode = info.mode_info.as_ref();
         let data = mode.map(|mode| SignatureData::from_proto(Some(mode), &signature));
-        Ok(Signature { key, sequence: if mode.is_some() { info.sequence } else { 0 }, data })
+        let sequence = if mode.is_some() { info.sequence } else { 0 };
+        Ok(Signature { key, sequence, data, valid_for: OnceLock::new() })
     };
     auth_info.signer_infos.iter().enumerate().map(read).collect()
 }

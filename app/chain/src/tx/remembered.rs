@@ -15,8 +15,8 @@ pub(crate) type TxHash = [u8; 32];
 
 /// Remembers the decoded form of transactions that the mempool took.
 ///
-/// Decoding depends on nothing but the bytes and on what never changes while the chain lives, so whether a form comes
-/// from here or is made anew never changes it. Keys are hashes of all bytes. Shared between threads.
+/// Decoding, and for whom a signature is valid, depend on nothing but the bytes and on what never changes while the chain
+/// lives, so whether a form comes from here or is made anew never changes anything. Keys are hashes of all bytes. Shared between threads.
 #[derive(Debug)]
 pub(crate) struct DecodedTxs {
     generations: Mutex<Generations>,
@@ -42,6 +42,11 @@ impl DecodedTxs {
     pub fn get(&self, hash: &TxHash) -> Option<Decoded> {
         let generations = self.generations.lock();
         generations.young.get(hash).or_else(|| generations.old.get(hash)).cloned()
+    }
+
+    /// Forgets everything: another chain begins, whose transactions mean something else.
+    pub fn clear(&self) {
+        *self.generations.lock() = Generations::default();
     }
 
     /// Remembers the decoded form of the transaction with this hash, `bytes` long.

@@ -10,7 +10,7 @@ use plume_state::StateView;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::decode::{DecodedTx, decode};
+use super::decode::{DecodedTx, SignedFor, decode};
 use super::remembered::{Decoded, TxHash};
 use super::sign_bytes::{SigningAccount, sign_bytes};
 use super::sign_mode;
@@ -30,9 +30,7 @@ pub(crate) struct Prepared {
 /// Whether one signer's signature is valid for exactly this key, account number and sequence.
 #[derive(Debug)]
 struct Verdict {
-    key: PublicKey,
-    account_number: u64,
-    sequence: u64,
+    signed_for: SignedFor,
     outcome: Result<(), String>,
 }
 
@@ -77,13 +75,15 @@ impl Prepared {
         key: &PublicKey,
         account: &Account,
     ) -> Result<Result<(), String>, Abort> {
-        let earlier = self.verdicts.get(index).and_then(Option::as_ref).filter(|verdict| {
-            verdict.key == *key && verdict.account_number == account.number && verdict.sequence == account.sequence
-        });
-        if let Some(verdict) = earlier {
+        let earlier = self.verdicts.get(index).and_then(Option::as_ref);
+        if let Some(verdict) = earlier.filter(|verdict| verdict.signed_for.is(key, account)) {
             return Ok(verdict.outcome.clone());
         }
         let Ok(tx) = &*self.tx else { return Ok(Err("transaction cannot be decoded".to_owned())) };
+        let known = tx.infos.get(index).and_then(|info| info.valid_for.get());
+        if known.is_some_and(|signed_for| signed_for.is(key, account)) {
+            return Ok(Ok(()));
+        }
         let leaves = match signature_data(tx, index).and_then(|data| checks(key, data).map_err(|e| e.to_string())) {
             Ok(leaves) => leaves,
             Err(reason) => return Ok(Err(reason)),
@@ -99,7 +99,22 @@ impl Prepared {
             Ok(jobs) => jobs,
             Err(reason) => return Ok(Err(reason)),
         };
-        Ok(first_failure(&leaves, &verify_jobs(&machine.verified, &jobs)).map_err(|e| e.to_string()))
+        let outcome = first_failure(&leaves, &verify_jobs(&machine.verified, &jobs)).map_err(|e| e.to_string());
+        if outcome.is_ok() {
+            let (account_number, sequence) = (account.number, account.sequence);
+            remember_valid(tx, index, SignedFor { key: key.clone(), account_number, sequence });
+        }
+        Ok(outcome)
+    }
+}
+
+/// Keeps with a transaction that one of its signatures is valid.
+fn remember_valid(tx: &DecodedTx, index: usize, signed_for: SignedFor) {
+    if let Some(info) = tx.infos.get(index)
+        && !info.readable_data().is_some_and(is_textual)
+    {
+        // Another thread may have found the same.
+        info.valid_for.get_or_init(|| signed_for);
     }
 }
 
@@ -255,6 +270,10 @@ fn expect_signers(
         return Ok(Vec::new());
     }
     let expect = |(index, (address, info)): (usize, (&Address, &super::decode::Signature))| {
+        // Execution compares what it is valid for with the account; where they differ it is verified there.
+        if info.valid_for.get().is_some() {
+            return Ok(None);
+        }
         let account = machine
             .accounts
             .account(state.as_ref(), address)
@@ -298,7 +317,7 @@ fn judge(
         let leaves = checks(&key, data).map_err(|e| e.to_string())?;
         first_failure(&leaves, &own).map_err(|e| e.to_string())
     });
-    (!textual).then_some(Verdict { key, account_number, sequence, outcome })
+    (!textual).then_some(Verdict { signed_for: SignedFor { key, account_number, sequence }, outcome })
 }
 
 fn remembered_or_decoded(machine: &Machine, rules: &Rules, bytes: &Bytes, hash: &TxHash) -> Decoded {

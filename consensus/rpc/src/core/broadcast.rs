@@ -7,9 +7,11 @@ use plume_engine::{CheckOutcome, Reader, TxResult};
 use plume_events::{EventData, Message, Query};
 use plume_primitives::Height;
 
-use super::State;
+use super::checks::Taken;
+use super::{Outcome, State, done};
 use crate::json::Json;
 use crate::render;
+use crate::request::Id;
 
 /// `ResultBroadcastTx`.
 pub(super) struct Broadcast {
@@ -26,6 +28,25 @@ impl Broadcast {
             object.string("codespace", &self.check.codespace);
             object.hex("hash", &self.hash);
         });
+    }
+}
+
+/// A `broadcast_tx_sync` under way.
+pub(crate) struct Checking {
+    id: Id,
+    taken: Result<Taken, String>,
+}
+
+impl Checking {
+    /// Waits for the check.
+    pub(crate) async fn outcome(self) -> Outcome {
+        let checked = async {
+            let taken = self.taken?;
+            let hash = taken.hash;
+            Ok(Broadcast { check: taken.outcome().await?, hash })
+        };
+        let result = checked.await;
+        done(&self.id, |json| result.map(|broadcast| broadcast.write(json)))
     }
 }
 
@@ -55,11 +76,10 @@ impl<R: Reader> State<R> {
         Ok(Broadcast { check: CheckOutcome::default(), hash: taken.hash })
     }
 
-    /// Answers when the transaction is checked.
-    pub(super) async fn broadcast_tx_sync(&self, tx: Bytes) -> Result<Broadcast, String> {
-        let taken = self.checks.take(&self.env.mempool, tx)?;
-        let hash = taken.hash;
-        Ok(Broadcast { check: taken.outcome().await?, hash })
+    /// Takes a transaction for checking; the answer comes when it is checked. Several that were begun one after the
+    /// other are checked in that order.
+    pub(crate) fn begin_broadcast_tx_sync(&self, id: Id, tx: Bytes) -> Checking {
+        Checking { id, taken: self.checks.take(&self.env.mempool, tx) }
     }
 
     /// Answers when the transaction is in a block.

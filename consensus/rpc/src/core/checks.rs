@@ -42,9 +42,10 @@ impl Taken {
 }
 
 impl<R: Reader> Checks<R> {
-    /// Two threads for each core: some wait for others' turns. They end with the last handle to the queue.
+    /// A thread for each core, and two at least, since some wait for others' turns: more only get in each other's way.
+    /// They end with the last handle to the queue.
     pub(super) fn new() -> Self {
-        let threads = thread::available_parallelism().map_or(2, usize::from).saturating_mul(2);
+        let threads = thread::available_parallelism().map_or(2, usize::from).max(2);
         let (queue, checks) = unbounded();
         for _ in 0..threads {
             let checks: Receiver<Check<R>> = checks.clone();

@@ -25,6 +25,7 @@ use crate::request::{Args, Id};
 use crate::server::clients::Clients;
 use crate::server::{Cors, EventTexts};
 use crate::{Environment, RpcSettings};
+pub(crate) use broadcast::Checking;
 use checks::Checks;
 use genesis::GenesisText;
 
@@ -77,10 +78,7 @@ impl<R: Reader> State<R> {
                 json.object(|_| ());
                 Ok(())
             }),
-            Method::BroadcastTxSync => {
-                let result = self.broadcast_tx_sync(args.bytes(0)).await;
-                done(&id, |json| result.map(|broadcast| broadcast.write(json)))
-            }
+            Method::BroadcastTxSync => self.begin_broadcast_tx_sync(id, args.bytes(0)).outcome().await,
             Method::BroadcastTxAsync => {
                 let result = self.broadcast_tx_async(args.bytes(0));
                 done(&id, |json| result.map(|broadcast| broadcast.write(json)))

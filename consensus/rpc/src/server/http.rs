@@ -12,8 +12,8 @@ use plume_engine::Reader;
 use super::cors::Cors;
 use super::{Guard, pages, ws};
 use crate::answer::Failure;
-use crate::core::{Outcome, State};
-use crate::methods::{self, Access, Cache, Spec};
+use crate::core::{Checking, Outcome, State};
+use crate::methods::{self, Access, Cache, Method, Spec};
 use crate::request::{self, Args, Id, Pairs, Request};
 
 /// How long a client may take to send a body (`ReadTimeout`).
@@ -99,7 +99,32 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, String> {
     }
 }
 
-/// `POST /`: one call or a batch.
+/// The answer to one call of a batch.
+enum Answer {
+    Ready(Vec<u8>),
+    /// Its transaction is being checked.
+    Checking(Checking),
+}
+
+/// Waits for the transactions that are being checked, and gives all answers; `None` after a bug of a method.
+async fn settle(answers: Vec<Answer>) -> Option<Vec<Vec<u8>>> {
+    let mut settled = Vec::with_capacity(answers.len());
+    // They are checked in their order: when the last one is, the others are, or nearly.
+    for answer in answers.into_iter().rev() {
+        settled.push(match answer {
+            Answer::Ready(answer) => answer,
+            Answer::Checking(checking) => match checking.outcome().await {
+                Outcome::Done(answer) | Outcome::Failed(answer) => answer,
+                Outcome::Panicked => return None,
+            },
+        });
+    }
+    settled.reverse();
+    Some(settled)
+}
+
+/// `POST /`: one call or a batch. Transactions that follow each other in a batch are checked together; any other call
+/// begins when those before it are done.
 async fn rpc<R: Reader>(
     state: &Arc<State<R>>,
     requests: Vec<Option<Request<'_>>>,
@@ -110,7 +135,7 @@ async fn rpc<R: Reader>(
     for request in requests.into_iter().flatten() {
         let spec = methods::find(&request.method, state.settings.unsafe_methods);
         let Some(spec) = spec.filter(|spec| spec.access != Access::WebSocket) else {
-            answers.push(Failure::method_not_found().answer(Some(&request.id)));
+            answers.push(Answer::Ready(Failure::method_not_found().answer(Some(&request.id))));
             cache = false;
             continue;
         };
@@ -120,17 +145,24 @@ async fn rpc<R: Reader>(
             Ok(None) => return server_error(TOO_FEW_ARGUMENTS),
             Err(error) => {
                 let text = format!("error converting json params to arguments: {error}");
-                answers.push(Failure::invalid_params(text).answer(Some(&request.id)));
+                answers.push(Answer::Ready(Failure::invalid_params(text).answer(Some(&request.id))));
                 cache = false;
                 continue;
             }
         };
         cache = cache && may_cache(spec, &args);
+        if spec.method == Method::BroadcastTxSync {
+            answers.push(Answer::Checking(state.begin_broadcast_tx_sync(request.id, args.bytes(0))));
+            continue;
+        }
+        let Some(settled) = settle(answers).await else { return server_error("") };
+        answers = settled.into_iter().map(Answer::Ready).collect();
         match state.call(request.id, spec, args, client).await {
-            Outcome::Done(answer) | Outcome::Failed(answer) => answers.push(answer),
+            Outcome::Done(answer) | Outcome::Failed(answer) => answers.push(Answer::Ready(answer)),
             Outcome::Panicked => return server_error(""),
         }
     }
+    let Some(mut answers) = settle(answers).await else { return server_error("") };
     let body = match answers.len() {
         0 => return empty(StatusCode::OK),
         1 => answers.remove(0),

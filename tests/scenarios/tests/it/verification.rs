@@ -1,6 +1,6 @@
 //! Each signature is verified exactly once, and none is skipped.
 
-use plume_engine::{Executor, Verdict};
+use plume_engine::{Executor, Genesis, Verdict};
 use plume_proto::Message;
 
 use crate::support::*;
@@ -75,6 +75,20 @@ fn changed_account_number_is_never_covered_by_an_old_verdict() {
     assert_eq!(net.reader.verifications(), verified + 1, "verified for the new number");
     let result = net.run(tx);
     assert_eq!(result.code, 4, "{}", result.log);
+}
+
+#[test]
+fn another_chain_id_is_never_covered_by_an_old_verdict() {
+    let mut net = Net::new();
+    let tx = net.tx("alice").msg(&send(&addr("alice"), &addr("bob"), 1)).sign();
+    assert_eq!(net.check(&tx).code, 0, "the verdict is remembered now");
+    let verified = net.reader.verifications();
+    let other = Genesis { chain_id: "other-1".to_owned(), ..genesis(&app_state(&standard_accounts())) };
+    net.chain.init_chain(other).unwrap();
+    let check = net.check(&tx);
+    assert_eq!(check.code, 4, "{}", check.log);
+    assert_eq!(net.reader.verifications(), verified + 1, "verified for the other chain");
+    assert_eq!(net.run(tx).code, 4);
 }
 
 #[test]
