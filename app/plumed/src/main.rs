@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod progress;
 mod raft;
+mod take_over;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ mod keys;
 mod light;
 mod man;
 mod module_hash;
+mod network;
 mod prune;
 mod query;
 mod registry;
