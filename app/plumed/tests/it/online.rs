@@ -38,6 +38,9 @@ fn every_command_that_needs_a_node_works() {
     batches_are_signed_checked_and_sent(&chain);
     a_multisig_account_pays(&chain);
     values_of_the_environment_are_used(&chain);
+    // cosmovisor asks again: the node that it waits for still runs.
+    let busy = chain.net.run(&["pre-upgrade"]);
+    assert!(busy.code == 31 && busy.err.contains("in use by another process"), "{} {}", busy.code, busy.err);
     the_hashes_of_all_stores_are_shown(devnet);
 }
 
