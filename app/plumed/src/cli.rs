@@ -27,7 +27,7 @@ use crate::commands::{ExportArgs, LightCommand, PruneArgs, ReplayArgs, RollbackA
     name = "plumed",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success; 1 failure, or a refused transaction; 2 wrong usage; 3 a fork that `light` proved. `start` passes on CometBFT's own."
+    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success; 1 failure, or a refused transaction; 2 wrong usage; 3 a fork that `light` proved; 30 and 31 `pre-upgrade`. `start` passes on CometBFT's own."
 )]
 pub struct Cli {
     /// Directory for configuration and data.
