@@ -4,6 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use plume_state_rocksdb::{Config, OpenError, RocksBackend};
 use serde_json::Value;
 use tracing::info;
 
@@ -28,7 +29,7 @@ pub fn run(home: &Home) -> ExitCode {
         Err(error) => {
             eprintln!("Error: {error:#}");
             let locked = |cause: &(dyn std::error::Error + 'static)| {
-                matches!(cause.downcast_ref(), Some(plume_state_rocksdb::OpenError::Locked { .. }))
+                matches!(cause.downcast_ref(), Some(OpenError::Locked { .. }))
             };
             ExitCode::from(if error.chain().any(locked) { RETRY } else { FAILED })
         }
@@ -39,14 +40,11 @@ fn prepare(home: &Home) -> Result<()> {
     if let Some(plan) = plan(home)? {
         info!(%plan, "preparing for an upgrade");
     }
-    // Before anything is written: a node that still runs keeps the settings that it was started with.
-    let chain = node::open(home, &Overrides::default());
-    match chain {
-        Ok(chain) => drop(chain),
-        // Settings that this version does not know are what is repaired here.
-        Err(error) if home.app_config().is_ok() => return Err(error),
-        Err(_) => {}
-    }
+    // Before anything is written: a node that still runs, and may start once more, keeps its settings. Without app.toml, which
+    // this version may not understand yet.
+    let genesis = home.comet().read_genesis().context("run `plumed init` first, or name the home with --home")?;
+    let settings = Config::new(genesis.chain_id, plume_chain::stores()?);
+    drop(RocksBackend::open(home.state(), &settings)?);
     for file in ConfigFile::ALL {
         config::migrate(home, file, false)?;
     }

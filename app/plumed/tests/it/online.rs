@@ -38,9 +38,7 @@ fn every_command_that_needs_a_node_works() {
     batches_are_signed_checked_and_sent(&chain);
     a_multisig_account_pays(&chain);
     values_of_the_environment_are_used(&chain);
-    // cosmovisor asks again: the node that it waits for still runs.
-    let busy = chain.net.run(&["pre-upgrade"]);
-    assert!(busy.code == 31 && busy.err.contains("in use by another process"), "{} {}", busy.code, busy.err);
+    an_upgrade_waits_for_the_node(&chain);
     the_hashes_of_all_stores_are_shown(devnet);
 }
 
@@ -312,6 +310,19 @@ fn values_of_the_environment_are_used(chain: &Chain<'_>) {
     let tx = run(&fees, &[("PLUMED_FEES", "9uplume"), ("PLUMED_GAS", "123")]).json();
     assert_eq!(tx["auth_info"]["fee"]["amount"][0]["amount"], "9");
     assert_eq!(tx["auth_info"]["fee"]["gas_limit"], "123");
+}
+
+/// cosmovisor asks again, and the settings stay those of the node that still runs.
+fn an_upgrade_waits_for_the_node(chain: &Chain<'_>) {
+    let file = chain.net.home.join("config/app.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    for text in [settings.clone(), format!("was-once = 7\n{settings}")] {
+        fs::write(&file, &text).unwrap();
+        let busy = chain.net.run(&["pre-upgrade"]);
+        assert!(busy.code == 31 && busy.err.contains("in use by another process"), "{} {}", busy.code, busy.err);
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    fs::write(&file, settings).unwrap();
 }
 
 fn the_hashes_of_all_stores_are_shown(devnet: Devnet) {
