@@ -181,7 +181,10 @@ impl RpcView {
             app_version: self.app_version,
             id,
             // CometBFT shows it with the scheme of its setting `p2p.laddr`.
-            listen_addr: if listen_addr.is_empty() { String::new() } else { format!("tcp://{listen_addr}") },
+            listen_addr: match listen_addr.is_empty() || listen_addr.contains("://") {
+                true => listen_addr.to_owned(),
+                false => format!("tcp://{listen_addr}"),
+            },
             network: self.chain_id.clone(),
             version: COMETBFT_VERSION.to_owned(),
             channels: vec![1, 2, 3, 4],
