@@ -20,7 +20,7 @@ use crate::retention::retain_height;
 use crate::snapshots::{Restoring, SnapshotFolder, SnapshotWriter};
 use crate::tip::Tip;
 use crate::tx::{Prepared, prepare_all};
-use crate::{ChainConfig, consensus, proposal};
+use crate::{ChainConfig, consensus, proposal, snapshots};
 
 /// Blocks that may wait, executed or judged, for a decision at one height; more are computed again when decided.
 const MAX_WAITING: usize = 4;
@@ -65,6 +65,25 @@ impl Chain {
     /// A database that is damaged, foreign or newer than this binary; modules that collide.
     pub fn open(config: ChainConfig, backend: Arc<dyn Backend>) -> Result<Self, Fatal> {
         Self::open_with(config, backend, plume_modules())
+    }
+
+    /// Writes a snapshot of the state after a past height into the configured folder, unless there is one. The trees are
+    /// built anew from the history in `backend` and their app hash is compared with the recorded one; nothing else changes.
+    ///
+    /// # Errors
+    /// No folder for snapshots; a height that history does not hold; a read or write failure; another app hash.
+    pub fn take_past_snapshot(
+        config: ChainConfig,
+        backend: &Arc<dyn Backend>,
+        height: Height,
+    ) -> Result<SnapshotInfo, Fatal> {
+        let machine = plume_modules().build(config)?;
+        let settings = &machine.config.snapshots;
+        let path = settings.folder.clone().ok_or_else(|| Fatal::new("this node has no folder for snapshots"))?;
+        let failed = |e| Fatal::new(format!("snapshot folder {}: {e}", path.display()));
+        let folder = SnapshotFolder::open(path.clone()).map_err(failed)?;
+        let state = State::open_at(state_config(&machine), backend, height.get()).map_err(fatal)?;
+        snapshots::take(&folder, &state.reader(), height, settings.chunk_bytes)
     }
 
     /// Opens a chain of other modules than [`plume_modules`].

@@ -18,7 +18,8 @@ pub use rpc::{
     TxAnswer, TxSearch, Validator, ValidatorPage,
 };
 pub use tx::{
-    DenomSource, SignMode, Signer, TxDraft, TxError, combine_multisig, decode_tx, descriptors_from_json,
-    descriptors_to_json, encode_tx, require_valid, require_valid_asking, required_signers, sign,
-    sign_as_multisig_member, sign_asking, sign_bytes, simulate_request, tx_from_json, tx_hash, tx_to_json,
+    DenomSource, SignMode, Signer, TxDraft, TxError, aux_from_json, aux_to_json, combine_multisig, decode_tx,
+    descriptors_from_json, descriptors_to_json, encode_tx, require_valid, require_valid_asking, required_signers, sign,
+    sign_as_multisig_member, sign_asking, sign_aux, sign_bytes, simulate_request, tx_from_json, tx_hash, tx_of_aux,
+    tx_to_json,
 };

@@ -27,7 +27,7 @@ use crate::commands::{ExportArgs, LightCommand, PruneArgs, ReplayArgs, RollbackA
     name = "plumed",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success; 1 failure, or a refused transaction; 2 wrong usage; 3 a fork that `light` proved. `start` passes on CometBFT's own."
+    after_help = "Examples:\n  plumed devnet --validators 1 --output ./dev --start\n  plumed query bank balances plume1... --output json\n  plumed tx bank send alice plume1... 1000uplume --yes\n\nExit codes: 0 success; 1 failure, or a refused transaction; 2 wrong usage; 3 a fork that `light` proved; 30 and 31 `pre-upgrade`. `start` passes on CometBFT's own."
 )]
 pub struct Cli {
     /// Directory for configuration and data.
@@ -140,6 +140,26 @@ pub enum Command {
     Snapshots(SnapshotsCommand),
     /// Take the last block back.
     Rollback(RollbackArgs),
+    /// Let a new chain, of which this node is the only validator, go on with the state of this home, and start it.
+    #[command(
+        long_about = "Let a new chain, of which this node is the only validator, go on with the state of this home, and start \
+                      it: for trying something on the state of a chain that is not one's own. The state is exported and becomes \
+                      the new chain's genesis at the next height, with more coins for the accounts that are named. The former \
+                      blocks and state are moved aside; settings that name peers are emptied. For both engines; the node must \
+                      not run.",
+        after_help = "Example:\n  plumed in-place-testnet plume-try-1 plume1... --home ./copy --accounts-to-fund plume1...,plume1..."
+    )]
+    InPlaceTestnet(Box<InPlaceTestnetArgs>),
+    /// Prepare the home for a new binary before it starts, as cosmovisor asks for.
+    #[command(
+        long_about = "Prepare the home for this binary before it starts for the first time: write app.toml, client.toml and \
+                      config.toml anew with the keys and comments of this version, values kept, and check that it can open \
+                      the state. Doing it twice changes nothing. The node must not run.\n\n\
+                      Exit codes are cosmovisor's: 0 done; 30 failed, the upgrade must not go on; 31 another process has the \
+                      state open, ask again.",
+        after_help = "Example:\n  plumed pre-upgrade --home ./node"
+    )]
+    PreUpgrade,
     /// Remove the history of the state, and blocks, that are not to be kept.
     Prune(PruneArgs),
     /// Execute stored blocks again and compare what comes of them.
@@ -256,6 +276,35 @@ pub struct StartArgs {
     /// Further settings of config.toml after `--`, as CometBFT's flags: `--section.key=value`.
     #[arg(last = true)]
     pub engine_flags: Vec<String>,
+}
+
+/// Arguments of `in-place-testnet`.
+#[derive(Debug, Args)]
+pub struct InPlaceTestnetArgs {
+    /// Id of the new chain.
+    #[arg(value_name = "NEW_CHAIN_ID")]
+    pub new_chain_id: String,
+    /// Account of whoever operates it: it gets coins.
+    #[arg(value_name = "NEW_OPERATOR_ADDRESS")]
+    pub new_operator_address: String,
+    /// Further accounts that get coins.
+    #[arg(long, value_delimiter = ',', value_name = "ADDRESSES")]
+    pub accounts_to_fund: Vec<String>,
+    /// What each account gets; 1000000000000 of the base denomination by default.
+    #[arg(long, value_name = "COINS")]
+    pub balance: Option<String>,
+    /// Do not ask for confirmation.
+    #[arg(long, short = 'y', visible_alias = "yes")]
+    pub skip_confirmation: bool,
+    /// Write the new chain's home and do not start it.
+    #[arg(long)]
+    pub no_start: bool,
+    /// Form of the result.
+    #[arg(long, short, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    /// How to start it.
+    #[command(flatten)]
+    pub start: StartArgs,
 }
 
 /// Arguments of `devnet`.

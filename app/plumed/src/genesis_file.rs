@@ -81,6 +81,11 @@ impl GenesisFile {
         Self { path, doc }
     }
 
+    /// A document to be written to `path`.
+    pub fn of(path: PathBuf, doc: GenesisDoc) -> Self {
+        Self { path, doc }
+    }
+
     /// Reads the document at `path`.
     pub fn read(path: PathBuf) -> Result<Self> {
         let text = fs::read(&path).with_context(|| {
@@ -113,6 +118,12 @@ impl GenesisFile {
             .as_str()
             .context("app_state.plume.params.bech32_prefix is missing")?;
         Ok(Bech32Prefix::new(text)?)
+    }
+
+    /// Base denomination.
+    pub fn base_denom(&self) -> Result<String> {
+        let text = self.doc.app_state["plume"]["params"]["base_denom"].as_str();
+        Ok(text.context("app_state.plume.params.base_denom is missing")?.to_owned())
     }
 
     /// Adds a base account with a balance and raises the supply.

@@ -1,7 +1,7 @@
 //! `plumed`: the Plume node and its command line.
 //!
 //! Exit codes: 0 success, 1 failure (the message on stderr says what to do next), 2 wrong usage, 3 a fork that `light`
-//! proved.
+//! proved; 30 and 31 are those of `pre-upgrade`.
 
 mod archive;
 mod autocli;
@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod progress;
 mod raft;
+mod take_over;
 
 use std::process::ExitCode;
 

@@ -146,13 +146,17 @@ pub struct RpcView {
 }
 
 impl RpcView {
-    fn info(&self, id: String, listen_addr: String, moniker: String) -> NodeInfo {
+    fn info(&self, id: String, listen_addr: &str, moniker: String) -> NodeInfo {
         NodeInfo {
             p2p_version: P2P_PROTOCOL,
             block_version: plume_block::BLOCK_PROTOCOL,
             app_version: self.app_version,
             id,
-            listen_addr,
+            // CometBFT shows it with the scheme of its setting `p2p.laddr`.
+            listen_addr: match listen_addr.is_empty() || listen_addr.contains("://") {
+                true => listen_addr.to_owned(),
+                false => format!("tcp://{listen_addr}"),
+            },
             network: self.chain_id.clone(),
             version: COMETBFT_VERSION.to_owned(),
             channels: Bytes::from_static(&[1, 2, 3, 4]),
@@ -165,7 +169,7 @@ impl RpcView {
 
 impl NodeView for RpcView {
     fn node_info(&self) -> NodeInfo {
-        self.info(self.peers.id().to_string(), self.listen_addr.clone(), self.moniker.clone())
+        self.info(self.peers.id().to_string(), &self.listen_addr, self.moniker.clone())
     }
 
     fn validator_key(&self) -> ValidatorKey {
@@ -186,7 +190,7 @@ impl NodeView for RpcView {
         let connected = self.peers.info().into_iter().map(|peer| {
             let ip = peer.addr.rsplit_once(':').map_or(peer.addr.as_str(), |(ip, _)| ip).trim_matches(['[', ']']);
             PeerInfo {
-                info: self.info(peer.id.to_string(), peer.hello.listen_addr.clone(), peer.hello.moniker.clone()),
+                info: self.info(peer.id.to_string(), &peer.hello.listen_addr, peer.hello.moniker.clone()),
                 outbound: peer.outbound,
                 remote_ip: ip.to_owned(),
                 address: format!("{}@{}", peer.id, peer.addr),

@@ -1,3 +1,4 @@
+mod aux;
 mod draft;
 mod multisig;
 mod sign;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub use aux::{aux_from_json, aux_to_json, sign_aux, tx_of_aux};
 pub use draft::{TxDraft, simulate_request};
 pub use multisig::{combine_multisig, descriptors_from_json, descriptors_to_json, sign_as_multisig_member};
 pub use sign::{
@@ -79,6 +81,9 @@ pub enum TxError {
     /// A signature descriptor without key or data.
     #[error("a signature in this file has no {0}")]
     Descriptor(&'static str),
+    /// What an auxiliary signer handed over and cannot be used.
+    #[error("auxiliary signature: {0}")]
+    Aux(String),
     /// Bytes or text that are no transaction.
     #[error("not a transaction: {0}")]
     NotATx(String),

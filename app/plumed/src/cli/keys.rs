@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::OutputFormat;
 
 /// Where keys are kept.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct KeyringArgs {
     /// Keyring: `test` (unencrypted, for development) or `file` (encrypted with a password).
     #[arg(long, env = "PLUMED_KEYRING_BACKEND", value_name = "BACKEND")]

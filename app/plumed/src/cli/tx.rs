@@ -58,6 +58,9 @@ pub struct TxArgs {
     /// Simulate, print the gas estimate and stop.
     #[arg(long)]
     pub dry_run: bool,
+    /// Print a signature over messages, note and timeout for somebody else to pay the fee with `tx aux-to-fee`, and stop.
+    #[arg(long, conflicts_with_all = ["generate_only", "dry_run", "fee_payer", "fee_granter"])]
+    pub aux: bool,
     /// Do not talk to a node.
     #[arg(long)]
     pub offline: bool,
@@ -161,6 +164,18 @@ pub enum TxCommand {
         /// The text is hexadecimal.
         #[arg(long, short = 'x')]
         hex: bool,
+    },
+    /// Pay the fee of a transaction that others have signed with `--aux`: sign it, too, and broadcast.
+    #[command(
+        after_help = "Example:\n  plumed tx bank send alice plume1... 10uplume --aux > alice.json\n  plumed tx aux-to-fee alice.json --from bob --gas auto --gas-prices 0.01uplume --yes"
+    )]
+    AuxToFee {
+        /// Files that `--aux` wrote, all for one transaction; `-` for standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Flags.
+        #[command(flatten)]
+        tx: Box<TxArgs>,
     },
     /// Send a signed transaction (JSON file).
     #[command(after_help = "Example:\n  plumed tx broadcast signed.json")]

@@ -81,6 +81,13 @@ pub fn with_setting(text: &str, file: ConfigFile, key: &str, value: &str) -> Res
     Ok(changed)
 }
 
+/// Changes settings of a file of the home, comments kept.
+pub fn change(home: &Home, file: ConfigFile, settings: &[(&str, &str)]) -> Result<()> {
+    let text =
+        settings.iter().try_fold(read(home, file)?, |text, (key, value)| with_setting(&text, file, key, value))?;
+    write(home, file, &text, false)
+}
+
 struct Change {
     key: String,
     value: String,
@@ -178,7 +185,7 @@ fn diff(home: &Home, files: &[ConfigFile], format: OutputFormat) -> Result<()> {
 }
 
 /// The defaults of this version with the values that the file has.
-fn migrate(home: &Home, file: ConfigFile, stdout: bool) -> Result<()> {
+pub fn migrate(home: &Home, file: ConfigFile, stdout: bool) -> Result<()> {
     let mut document: DocumentMut = file.defaults().parse().context("the defaults are TOML")?;
     let defaults = leaves(&file.default_table());
     for (path, value) in leaves(&table(home, file)?) {

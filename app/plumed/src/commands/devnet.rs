@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,23 +12,25 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plume_client::{Backend, HdPath, Keyring, Mnemonic, Terminal, WordCount};
-use plume_home::config::Config;
 use plume_primitives::{Coins, Height};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::network::{self, Common, Member};
 use crate::cli::{DevnetArgs, EngineKind, LogFormat, OutputFormat};
 use crate::doors::{ApiConfig, GrpcConfig, TelemetryConfig};
-use crate::genesis_file::{GenesisFile, NewChain};
-use crate::home::{AppConfig, ClientConfig, Home};
+use crate::genesis_file::GenesisFile;
+use crate::home::{AppConfig, Home};
 use crate::logs;
-use crate::output::now;
 
 /// Ports of two validators are this far apart.
 const PORT_STEP: u16 = 10;
 
 /// Voting power of each validator.
 const POWER: u64 = 10;
+
+/// All nodes run on this machine.
+const HOST: &str = "127.0.0.1";
 
 /// Time for the network to make its first block.
 const FIRST_BLOCK: Duration = Duration::from_secs(60);
@@ -62,80 +64,33 @@ pub fn run(args: &DevnetArgs, logs: &logs::Settings) -> Result<ExitCode> {
 }
 
 fn write_network(args: &DevnetArgs) -> Result<Value> {
-    if fs::read_dir(&args.output).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("{} is not empty: choose a new folder, or remove it", args.output.display());
-    }
+    network::require_empty(&args.output)?;
     fs::create_dir_all(&args.output).with_context(|| format!("cannot create {}", args.output.display()))?;
-    let homes: Vec<Home> =
-        (0..args.validators).map(|i| Home::of(Some(&node_dir(&args.output, i)))).collect::<Result<_>>()?;
-    let chain = NewChain {
+    let ports = (0..args.validators).map(|i| ports(args, i)).collect::<Result<Vec<_>>>()?;
+    let members: Vec<Member> = (0u16..).zip(&ports).map(|(i, ports)| member(args, i, ports)).collect::<Result<_>>()?;
+    let common = Common {
         chain_id: &args.chain_id,
-        time: now()?,
-        initial_height: Height(1),
         prefix: &args.prefix,
         denom: &args.denom,
+        keyring_backend: "test",
+        power: POWER,
+        one_machine: true,
+        origins: vec!["*".to_owned()],
     };
-    let first = homes.first().context("at least one validator")?;
-    let mut genesis = GenesisFile::new(first.genesis(), &chain);
-    genesis.doc().validate()?;
-
-    let mut peers = Vec::new();
-    for (i, home) in (0u16..).zip(&homes) {
-        let ports = ports(args, i)?;
-        let client = ClientConfig {
-            chain_id: args.chain_id.clone(),
-            keyring_backend: "test".to_owned(),
-            node: format!("tcp://127.0.0.1:{}", ports.rpc),
-            bech32_prefix: args.prefix.clone(),
-            ..ClientConfig::default()
-        };
-        let app = AppConfig {
-            minimum_gas_prices: args.minimum_gas_prices.clone().unwrap_or_default(),
-            api: ApiConfig {
-                enable: true,
-                swagger: true,
-                address: format!("tcp://127.0.0.1:{}", ports.api),
-                enabled_unsafe_cors: true,
-                ..ApiConfig::default()
-            },
-            grpc: GrpcConfig { address: format!("127.0.0.1:{}", ports.grpc), ..GrpcConfig::default() },
-            telemetry: TelemetryConfig { enabled: true, prometheus_retention_time: 60, ..TelemetryConfig::default() },
-            ..AppConfig::default()
-        };
-        home.comet().init(&Config::default())?;
-        home.write_configs(&app, &client)?;
-        genesis.add_validator(&moniker(i), home.comet().validator_key()?, POWER)?;
-        peers.push(format!("{}@127.0.0.1:{}", home.comet().node_id()?, ports.p2p));
-    }
-    let accounts = fund_accounts(args, first, &mut genesis)?;
-    for (i, home) in (0u16..).zip(&homes) {
-        let ports = ports(args, i)?;
-        let own = format!("@127.0.0.1:{}", ports.p2p);
-        let config = Config {
-            moniker: moniker(i),
-            rpc_laddr: format!("tcp://127.0.0.1:{}", ports.rpc),
-            p2p_laddr: format!("tcp://127.0.0.1:{}", ports.p2p),
-            cors_allowed_origins: vec!["*".to_owned()],
-            persistent_peers: peers.iter().filter(|peer| !peer.ends_with(&own)).cloned().collect(),
-            addr_book_strict: false,
-            allow_duplicate_ip: true,
-            ..Config::default()
-        };
-        home.comet().init(&config)?;
-        genesis.write_to(&home.genesis())?;
-    }
-    let nodes: Vec<Value> = (0u16..)
-        .zip(&homes)
-        .map(|(i, home)| {
-            let ports = ports(args, i)?;
+    let first = &members.first().context("at least one validator")?.home;
+    let accounts = network::write(&common, &members, |genesis| fund_accounts(args, first, genesis))?;
+    let nodes: Vec<Value> = members
+        .iter()
+        .zip(&ports)
+        .map(|(member, ports)| {
             Ok(json!({
-                "moniker": moniker(i),
-                "home": fs::canonicalize(home.path())?,
-                "rpc": format!("http://127.0.0.1:{}", ports.rpc),
-                "p2p": format!("tcp://127.0.0.1:{}", ports.p2p),
-                "grpc": format!("127.0.0.1:{}", ports.grpc),
-                "api": format!("http://127.0.0.1:{}", ports.api),
-                "node_id": home.comet().node_id()?,
+                "moniker": member.name,
+                "home": fs::canonicalize(member.home.path())?,
+                "rpc": format!("http://{HOST}:{}", ports.rpc),
+                "p2p": format!("tcp://{HOST}:{}", ports.p2p),
+                "grpc": format!("{HOST}:{}", ports.grpc),
+                "api": format!("http://{HOST}:{}", ports.api),
+                "node_id": member.home.comet().node_id()?,
             }))
         })
         .collect::<Result<_>>()?;
@@ -146,6 +101,31 @@ fn write_network(args: &DevnetArgs) -> Result<Value> {
         "nodes": nodes,
         "accounts": accounts,
     }))
+}
+
+fn member(args: &DevnetArgs, i: u16, ports: &Ports) -> Result<Member> {
+    let app = AppConfig {
+        minimum_gas_prices: args.minimum_gas_prices.clone().unwrap_or_default(),
+        api: ApiConfig {
+            enable: true,
+            swagger: true,
+            address: format!("tcp://{HOST}:{}", ports.api),
+            enabled_unsafe_cors: true,
+            ..ApiConfig::default()
+        },
+        grpc: GrpcConfig { address: format!("{HOST}:{}", ports.grpc), ..GrpcConfig::default() },
+        telemetry: TelemetryConfig { enabled: true, prometheus_retention_time: 60, ..TelemetryConfig::default() },
+        ..AppConfig::default()
+    };
+    Ok(Member {
+        name: moniker(i),
+        home: Home::of(Some(&args.output.join(moniker(i))))?,
+        host: HOST.to_owned(),
+        listen: HOST.to_owned(),
+        rpc: ports.rpc,
+        p2p: ports.p2p,
+        app,
+    })
 }
 
 fn fund_accounts(args: &DevnetArgs, first: &Home, genesis: &mut GenesisFile) -> Result<Vec<Value>> {
@@ -198,10 +178,6 @@ fn beside(rpc: u16, usual: u16) -> u16 {
 
 fn moniker(i: u16) -> String {
     format!("node{i}")
-}
-
-fn node_dir(output: &Path, i: u16) -> PathBuf {
-    output.join(moniker(i))
 }
 
 fn describe(network: &Value, folder: &Path) {

@@ -39,25 +39,11 @@ pub fn run(home: &Home, args: &ExportArgs) -> Result<()> {
         None | Some(-1) => None,
         Some(height) => Some(Height(u64::try_from(height).with_context(|| format!("--height {height}"))?)),
     };
-    let chain = node::open(home, &node::Overrides::default())?;
-    let spinner = progress::spinner("exporting the state");
-    let genesis = chain.reader().export(height)?;
-    spinner.finish_and_clear();
-    let mut app_state: Value = serde_json::from_slice(&genesis.app_state).context("exported app_state")?;
-    keep_modules(&mut app_state, &args.modules_to_export)?;
-    let doc = GenesisDoc {
-        time: genesis.time,
-        chain_id: genesis.chain_id,
-        initial_height: if args.for_zero_height { Height(1) } else { genesis.initial_height },
-        consensus_params: genesis.consensus_params,
-        validators: genesis
-            .validators
-            .into_iter()
-            .map(|validator| GenesisValidator { key: validator.key, power: validator.power, name: String::new() })
-            .collect(),
-        app_hash: bytes::Bytes::new(),
-        app_state,
-    };
+    let mut doc = exported(home, height)?;
+    keep_modules(&mut doc.app_state, &args.modules_to_export)?;
+    if args.for_zero_height {
+        doc.initial_height = Height(1);
+    }
     let text = doc.to_json();
     match &args.output_document {
         Some(path) => std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display())),
@@ -66,6 +52,27 @@ pub fn run(home: &Home, args: &ExportArgs) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// The document of a chain that goes on with the state of a height (the latest: `None`) at the next one.
+pub fn exported(home: &Home, height: Option<Height>) -> Result<GenesisDoc> {
+    let chain = node::open(home, &node::Overrides::default())?;
+    let spinner = progress::spinner("exporting the state");
+    let genesis = chain.reader().export(height)?;
+    spinner.finish_and_clear();
+    Ok(GenesisDoc {
+        time: genesis.time,
+        chain_id: genesis.chain_id,
+        initial_height: genesis.initial_height,
+        consensus_params: genesis.consensus_params,
+        validators: genesis
+            .validators
+            .into_iter()
+            .map(|validator| GenesisValidator { key: validator.key, power: validator.power, name: String::new() })
+            .collect(),
+        app_hash: bytes::Bytes::new(),
+        app_state: serde_json::from_slice(&genesis.app_state).context("exported app_state")?,
+    })
 }
 
 /// Drops what is not asked for.

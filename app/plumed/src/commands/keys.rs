@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, BufRead};
 
 use anyhow::{Context, Result, ensure};
-use plume_client::{KeyOutput, Keyring, Prompt, Record, Terminal, public_key_json};
+use plume_client::{KeyOutput, Keyring, KeyringError, Prompt, Record, Terminal, public_key_json};
 use plume_crypto::PublicKey;
 use serde_json::json;
 
@@ -96,6 +96,26 @@ pub fn open(home: &Home, args: &KeyringArgs) -> Result<Keyring> {
     let backend = args.keyring_backend.as_deref().unwrap_or(&config.keyring_backend).parse()?;
     let folder = args.keyring_dir.as_deref().unwrap_or(home.path());
     Ok(Keyring::open(folder, backend, home.prefix()?, Box::new(Terminal)))
+}
+
+/// The address that `text` is, or that of the key that it names; `None` if it is neither.
+pub fn find_address(keyring: &Keyring, text: &str) -> Result<Option<String>> {
+    if keyring.prefix().parse_account(text).is_ok() {
+        return Ok(Some(text.to_owned()));
+    }
+    match keyring.get(text) {
+        Ok(record) => Ok(Some(keyring.prefix().account(&record.address()))),
+        Err(KeyringError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The address that `text` is, or that of the key that it names.
+pub fn address_of(keyring: &Keyring, text: &str) -> Result<String> {
+    find_address(keyring, text)?.with_context(|| match keyring.prefix().parse_account(text) {
+        Err(no_address) => format!("{text:?} is neither an address ({no_address}) nor a key in the keyring"),
+        Ok(_) => format!("{text:?} is neither an address nor a key in the keyring"),
+    })
 }
 
 /// Asks on the terminal; without one the answer is no.

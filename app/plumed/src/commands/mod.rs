@@ -6,11 +6,14 @@ mod debug;
 mod devnet;
 mod export;
 mod genesis;
+mod in_place_testnet;
 mod init;
 mod keys;
 mod light;
 mod man;
 mod module_hash;
+mod network;
+mod pre_upgrade;
 mod prune;
 mod query;
 mod registry;
@@ -66,6 +69,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Export(args) => export::run(&home, &args)?,
         Command::Snapshots(command) => snapshots::run(&home, &command)?,
         Command::Rollback(args) => rollback::run(&home, &args)?,
+        Command::InPlaceTestnet(args) => return in_place_testnet::run(&home, &args, &logs),
+        Command::PreUpgrade => return Ok(pre_upgrade::run(&home)),
         Command::Prune(args) => prune::run(&home, &args)?,
         Command::Replay(args) => replay::run(&home, &args)?,
         Command::Version { long, output } => version::run(long, output),

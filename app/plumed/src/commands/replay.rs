@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
 use plume_chain::{Chain, ChainConfig, LocalSnapshots};
-use plume_engine::{BlockOutcome, Executor, Offer, Reader as _, TrustedState};
+use plume_engine::{BlockOutcome, Executor, TrustedState};
 use plume_primitives::Height;
 use plume_raft::StoredBlocks;
 use plume_state::MemoryBackend;
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::cli::OutputFormat;
 use crate::home::Home;
+use crate::take_over::take_over;
 use crate::{output, progress};
 
 /// Arguments of `replay`.
@@ -107,16 +108,7 @@ fn begin_with_snapshot(home: &Home, blocks: &StoredBlocks, chain: &mut Chain, he
         time: None,
         validators: None,
     };
-    match chain.offer_snapshot(&snapshot.info, &trusted)? {
-        Offer::Accept => {}
-        Offer::Reject(reason) | Offer::RejectFormat(reason) | Offer::Abort(reason) => {
-            bail!("the snapshot of height {height} is refused: {reason}")
-        }
-    }
-    for index in 0..snapshot.info.chunks {
-        chain.apply_chunk(index, folder.chunk(&snapshot, index)?)?;
-    }
-    ensure!(chain.reader().info().height == height, "the snapshot of height {height} is not whole");
+    take_over(chain, &folder, &snapshot, &trusted)?;
     Ok(height.get() + 1)
 }
 

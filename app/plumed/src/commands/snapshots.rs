@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use clap::Subcommand;
-use plume_chain::{LocalSnapshot, LocalSnapshots};
-use plume_engine::{ChunkVerdict, Executor, Offer, Reader as _, TrustedState};
+use plume_chain::{Chain, LocalSnapshot, LocalSnapshots};
+use plume_engine::{Executor, Reader as _, TrustedState};
 use plume_primitives::Height;
 use plume_raft::StoredBlocks;
+use plume_state::Backend;
 use serde_json::{Value, json};
 use tracing::warn;
 
@@ -17,6 +19,7 @@ use crate::archive::{DESCRIPTION, Reader, Writer};
 use crate::cli::OutputFormat;
 use crate::home::Home;
 use crate::node::Overrides;
+use crate::take_over::take_over;
 use crate::{node, output, progress};
 
 /// Bytes of a file in an archive: the longest chunk that any state has, and more than any metadata.
@@ -36,7 +39,8 @@ pub enum SnapshotsCommand {
     },
     /// Write a snapshot of the state. The node must not run.
     Export {
-        /// Height; the latest by default.
+        /// Height, of those whose state is kept; the latest by default. An older one takes its trees anew, and as long as a
+        /// start without a checkpoint.
         #[arg(long, default_value_t = 0)]
         height: u64,
         /// Form of the result.
@@ -158,20 +162,26 @@ fn find(home: &Home, folder: &LocalSnapshots, height: Height, format: u32) -> Re
 }
 
 fn export(home: &Home, height: u64, format: OutputFormat) -> Result<()> {
-    let chain = node::open(home, &Overrides::default())
+    let (config, backend) = node::parts(home, &Overrides::default())
         .context("a node that runs writes snapshots by itself, see state-sync.snapshot-interval in app.toml")?;
-    let latest = chain.reader().info().height;
-    if latest == Height::ZERO {
+    let latest = backend.durable_height();
+    if latest == 0 {
         bail!("the state is empty: there is nothing to export before the first block");
     }
-    if height != 0 && Height(height) != latest {
+    let wanted = if height == 0 { latest } else { height };
+    let oldest = backend.history_start().unwrap_or(latest);
+    if !(oldest..=latest).contains(&wanted) {
         bail!(
-            "the state is at height {latest}, and only the tree of that height is there: export it, or let the node write \
-             snapshots as it passes a height (state-sync.snapshot-interval in app.toml)"
+            "the state of height {wanted} is not here: heights {oldest} to {latest} can be exported (`pruning` in app.toml \
+             says how many are kept)"
         );
     }
+    let backend: Arc<dyn Backend> = Arc::new(backend);
     let spinner = progress::spinner("writing the snapshot");
-    let info = chain.reader().take_snapshot(Some(latest))?;
+    let info = match wanted == latest {
+        true => Chain::open(config, backend)?.reader().take_snapshot(Some(Height(wanted)))?,
+        false => Chain::take_past_snapshot(config, &backend, Height(wanted))?,
+    };
     spinner.finish_and_clear();
     let folder = LocalSnapshots::open(home.snapshots())?;
     print("exported", &find(home, &folder, info.height, info.format)?, format);
@@ -226,31 +236,7 @@ fn restore(home: &Home, height: Height, format: u32, app_hash: Option<&str>, out
         time: None,
         validators: None,
     };
-    match chain.offer_snapshot(&snapshot.info, &trusted)? {
-        Offer::Accept => {}
-        Offer::Reject(reason) | Offer::RejectFormat(reason) | Offer::Abort(reason) => {
-            bail!("the snapshot of height {height} is refused: {reason}")
-        }
-    }
-    // What an earlier attempt has kept is there.
-    let missing = chain.restore_progress().map_or_else(Vec::new, |progress| progress.missing);
-    let bar = progress::bar(snapshot.info.chunks.into(), "chunks");
-    bar.set_position((snapshot.info.chunks as usize - missing.len().min(snapshot.info.chunks as usize)) as u64);
-    for index in missing {
-        let advice = "delete this snapshot and load or export it again";
-        let chunk = folder.chunk(&snapshot, index).context(advice)?;
-        match chain.apply_chunk(index, chunk)? {
-            ChunkVerdict::Applied | ChunkVerdict::Complete => bar.inc(1),
-            ChunkVerdict::Refused(reason) | ChunkVerdict::RejectSnapshot(reason) => {
-                return Err(anyhow!("chunk {index}: {reason}").context(advice));
-            }
-        }
-    }
-    bar.finish_and_clear();
-    let info = chain.reader().info();
-    if info.height != height || info.app_hash != trusted.app_hash {
-        bail!("the snapshot did not become the state: the state is at height {}", info.height);
-    }
+    take_over(&mut chain, &folder, &snapshot, &trusted)?;
     chain.drain()?;
     drop(chain);
     match output {

@@ -2,19 +2,17 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use plume_client::{HdPath, Keyring, Mnemonic, Terminal, WordCount};
-use plume_home::config::Config;
-use plume_primitives::{Coins, Height};
+use plume_primitives::Coins;
 use serde_json::{Value, json};
 
-use super::config::with_setting;
+use super::config;
+use super::network::{self, Common, Member};
 use crate::cli::{ConfigFile, InitFilesArgs, OutputFormat};
-use crate::genesis_file::{GenesisFile, NewChain};
-use crate::home::{AppConfig, ClientConfig, Home};
-use crate::output::now;
+use crate::genesis_file::GenesisFile;
+use crate::home::{AppConfig, Home};
 
 /// Ports of the first node; with `--single-host` those of two nodes are ten apart.
 const RPC: u16 = 26657;
@@ -26,117 +24,70 @@ const POWER: u64 = 100;
 /// What each node's account holds, in base units.
 const BALANCE: u128 = 1_000_000_000_000;
 
-/// Where a node lies and where others find it.
-struct Place {
-    name: String,
-    home: Home,
-    ip: Ipv4Addr,
-    rpc: u16,
-    p2p: u16,
-}
-
 /// Writes the homes.
 pub fn init_files(args: &InitFilesArgs) -> Result<()> {
     ensure!(args.validator_count >= 1, "a network needs at least 1 validator");
-    if fs::read_dir(&args.output_dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("{} is not empty: choose a new folder, or remove it", args.output_dir.display());
-    }
-    let places = (0..args.validator_count).map(|i| place(args, i)).collect::<Result<Vec<_>>>()?;
-    let first = places.first().context("at least one validator")?;
-    let chain = NewChain {
+    network::require_empty(&args.output_dir)?;
+    let members = (0..args.validator_count).map(|i| member(args, i)).collect::<Result<Vec<_>>>()?;
+    let common = Common {
         chain_id: &args.chain_id,
-        time: now()?,
-        initial_height: Height(1),
         prefix: &args.prefix,
         denom: &args.denom,
+        keyring_backend: &args.keyring_backend,
+        power: POWER,
+        one_machine: args.single_host,
+        origins: Vec::new(),
     };
-    let mut genesis = GenesisFile::new(first.home.genesis(), &chain);
-    genesis.doc().validate()?;
-    let mut peers = Vec::new();
-    let mut nodes = Vec::new();
-    for place in &places {
-        place.home.comet().init(&Config::default())?;
-        write_configs(args, place)?;
-        genesis.add_validator(&place.name, place.home.comet().validator_key()?, POWER)?;
-        let address = add_account(args, place, &mut genesis)?;
-        let node_id = place.home.comet().node_id()?;
-        peers.push(format!("{node_id}@{}:{}", place.ip, place.p2p));
-        nodes.push(json!({
-            "moniker": place.name,
-            "home": place.home.path(),
-            "node_id": node_id,
+    let addresses = network::write(&common, &members, |genesis| {
+        members.iter().map(|member| add_account(args, member, genesis)).collect::<Result<Vec<_>>>()
+    })?;
+    if let Some(pause) = &args.commit_timeout {
+        for member in &members {
+            config::change(&member.home, ConfigFile::Config, &[("consensus.timeout_commit", pause)])?;
+        }
+    }
+    let nodes = members.iter().zip(&addresses).map(|(member, address)| {
+        Ok(json!({
+            "moniker": member.name,
+            "home": member.home.path(),
+            "node_id": member.home.comet().node_id()?,
             "address": address,
-            "rpc": format!("http://{}:{}", place.ip, place.rpc),
-            "p2p": format!("tcp://{}:{}", place.ip, place.p2p),
-        }));
-    }
-    for (place, own) in places.iter().zip(&peers) {
-        write_engine_config(args, place, &peers, own)?;
-        genesis.write_to(&place.home.genesis())?;
-    }
-    report(args, &nodes);
+            "rpc": format!("http://{}:{}", member.host, member.rpc),
+            "p2p": format!("tcp://{}:{}", member.host, member.p2p),
+        }))
+    });
+    report(args, &nodes.collect::<Result<Vec<Value>>>()?);
     Ok(())
 }
 
-fn place(args: &InitFilesArgs, i: u16) -> Result<Place> {
+fn member(args: &InitFilesArgs, i: u16) -> Result<Member> {
     let name = format!("{}{i}", args.node_dir_prefix);
-    let folder: PathBuf = args.output_dir.join(&name).join(&args.node_daemon_home);
-    let home = Home::of(Some(&folder))?;
+    let home = Home::of(Some(&args.output_dir.join(&name).join(&args.node_daemon_home)))?;
+    let app = AppConfig { minimum_gas_prices: args.minimum_gas_prices.clone(), ..AppConfig::default() };
     if args.single_host {
         let port = |first: u16| i.checked_mul(10).and_then(|shift| first.checked_add(shift));
         let (rpc, p2p) = port(RPC).zip(port(P2P)).with_context(|| format!("node {i} would need a port above 65535"))?;
-        return Ok(Place { name, home, ip: Ipv4Addr::LOCALHOST, rpc, p2p });
+        let host = Ipv4Addr::LOCALHOST.to_string();
+        return Ok(Member { name, home, listen: host.clone(), host, rpc, p2p, app });
     }
     let ip = u32::from(args.starting_ip_address).checked_add(u32::from(i)).map(Ipv4Addr::from);
     let ip = ip.with_context(|| format!("there is no address for node {i} after {}", args.starting_ip_address))?;
-    Ok(Place { name, home, ip, rpc: RPC, p2p: P2P })
-}
-
-fn write_configs(args: &InitFilesArgs, place: &Place) -> Result<()> {
-    let client = ClientConfig {
-        chain_id: args.chain_id.clone(),
-        keyring_backend: args.keyring_backend.clone(),
-        node: format!("tcp://{}:{}", place.ip, place.rpc),
-        bech32_prefix: args.prefix.clone(),
-        ..ClientConfig::default()
-    };
-    let app = AppConfig { minimum_gas_prices: args.minimum_gas_prices.clone(), ..AppConfig::default() };
-    place.home.write_configs(&app, &client)
+    let listen = Ipv4Addr::UNSPECIFIED.to_string();
+    Ok(Member { name, home, host: ip.to_string(), listen, rpc: RPC, p2p: P2P, app })
 }
 
 /// Makes the node's account; its mnemonic lies in `key_seed.json` beside the configuration, as the SDK has it.
-fn add_account(args: &InitFilesArgs, place: &Place, genesis: &mut GenesisFile) -> Result<String> {
+fn add_account(args: &InitFilesArgs, member: &Member, genesis: &mut GenesisFile) -> Result<String> {
     let prefix = genesis.prefix()?;
-    let keyring = Keyring::open(place.home.path(), args.keyring_backend.parse()?, prefix.clone(), Box::new(Terminal));
+    let keyring = Keyring::open(member.home.path(), args.keyring_backend.parse()?, prefix.clone(), Box::new(Terminal));
     let mnemonic = Mnemonic::generate(WordCount::default());
-    let record = keyring.add_local(&place.name, &mnemonic.derive("", &HdPath::cosmos(0, 0)?)?)?;
+    let record = keyring.add_local(&member.name, &mnemonic.derive("", &HdPath::cosmos(0, 0)?)?)?;
     let coins: Coins = format!("{BALANCE}{}", args.denom).parse()?;
     genesis.add_account(&record.address(), &coins, false)?;
-    let seed = place.home.path().join("key_seed.json");
+    let seed = member.home.path().join("key_seed.json");
     fs::write(&seed, json!({"secret": mnemonic.words().as_str()}).to_string())
         .with_context(|| format!("cannot write {}", seed.display()))?;
     Ok(prefix.account(&record.address()))
-}
-
-fn write_engine_config(args: &InitFilesArgs, place: &Place, peers: &[String], own: &String) -> Result<()> {
-    let ip = if args.single_host { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
-    let config = Config {
-        moniker: place.name.clone(),
-        rpc_laddr: format!("tcp://{ip}:{}", place.rpc),
-        p2p_laddr: format!("tcp://{ip}:{}", place.p2p),
-        persistent_peers: peers.iter().filter(|peer| *peer != own).cloned().collect(),
-        addr_book_strict: !args.single_host,
-        allow_duplicate_ip: args.single_host,
-        ..Config::default()
-    };
-    place.home.comet().init(&config)?;
-    if let Some(pause) = &args.commit_timeout {
-        let path = place.home.config_file(ConfigFile::Config);
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let text = with_setting(&text, ConfigFile::Config, "consensus.timeout_commit", pause)?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
 }
 
 fn report(args: &InitFilesArgs, nodes: &[Value]) {

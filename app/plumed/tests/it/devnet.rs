@@ -105,7 +105,7 @@ impl Drop for Devnet {
 }
 
 /// The binary that `scripts/setup` installed; without it `plumed` searches PATH, and says what to do when it is not there.
-fn cometbft() -> Option<PathBuf> {
+pub fn cometbft() -> Option<PathBuf> {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/cometbft");
     tools.is_file().then_some(tools)
 }

@@ -3,9 +3,11 @@
 mod chain;
 mod config;
 mod devnet;
+mod in_place;
 mod keys;
 mod light;
 mod offline;
 mod online;
+mod pre_upgrade;
 mod run;
 mod tools;

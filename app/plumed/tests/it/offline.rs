@@ -224,4 +224,13 @@ fn exit_codes_tell_usage_from_failure() {
     let unknown = plumed(dir.path(), &["query", "bank", "balnces"]);
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("similar subcommands exist: 'balance', 'balances'"), "{}", unknown.err);
+    for (words, nearest) in [
+        (&["pre-upgrad"][..], "pre-upgrade"),
+        (&["in-place-tesnet", "a-1", "plume1"], "in-place-testnet"),
+        (&["tx", "aux-to-fe"], "aux-to-fee"),
+        (&["in-place-testnet", "a-1", "plume1", "--acounts-to-fund", "x"], "--accounts-to-fund"),
+    ] {
+        let unknown = plumed(dir.path(), words);
+        assert!(unknown.code == 2 && unknown.err.contains(nearest), "{words:?}: {}", unknown.err);
+    }
 }

@@ -34,9 +34,11 @@ fn every_command_that_needs_a_node_works() {
     lists_come_in_pages(&chain);
     gas_is_estimated_in_every_way(&chain);
     the_fee_is_paid_by_another(&chain);
+    the_fee_of_an_auxiliary_signature_is_paid_by_another(&chain);
     batches_are_signed_checked_and_sent(&chain);
     a_multisig_account_pays(&chain);
     values_of_the_environment_are_used(&chain);
+    an_upgrade_waits_for_the_node(&chain);
     the_hashes_of_all_stores_are_shown(devnet);
 }
 
@@ -195,6 +197,42 @@ fn the_fee_is_paid_by_another(chain: &Chain<'_>) {
     assert_eq!(chain.net.balance(&carol, None), before - 77);
 }
 
+fn the_fee_of_an_auxiliary_signature_is_paid_by_another(chain: &Chain<'_>) {
+    let (alice, bob, carol) = (chain.address("alice"), chain.address("bob"), chain.address("carol"));
+    let balances = || [&alice, &bob, &carol].map(|address| chain.net.balance(address, None));
+    let before = balances();
+    let send = ["tx", "bank", "send", "alice", &carol, "5uplume", "--note", "paid by bob"];
+    let aux: Value = chain.net.run(&[&send[..], &["--aux"]].concat()).json();
+    assert_eq!(keys(&aux), ["address", "sign_doc", "mode", "sig"]);
+    assert_eq!((&aux["address"], &aux["mode"]), (&json!(alice), &json!("SIGN_MODE_DIRECT_AUX")));
+    let file = chain.net.home.join("aux.json");
+    fs::write(&file, aux.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+
+    let pay = ["tx", "aux-to-fee", file, "--from", "bob", "--gas", "auto", "--gas-adjustment", "1.3"];
+    let pay = [&pay[..], &["--gas-prices", "0.01uplume"]].concat();
+    let unsigned = chain.net.run(&[&pay[..], &["--generate-only"]].concat()).json();
+    assert_eq!(unsigned["auth_info"]["fee"]["payer"], bob);
+    let sent = chain.send(&pay);
+    assert_eq!((&sent["code"], &sent["tx"]["body"]["memo"]), (&json!(0), &json!("paid by bob")));
+    let modes: Vec<&Value> = sent["tx"]["auth_info"]["signer_infos"].as_array().unwrap().iter().collect();
+    let modes: Vec<&Value> = modes.iter().map(|info| &info["mode_info"]["single"]["mode"]).collect();
+    assert_eq!(modes, ["SIGN_MODE_DIRECT_AUX", "SIGN_MODE_DIRECT"]);
+    let fee: u128 = sent["tx"]["auth_info"]["fee"]["amount"][0]["amount"].as_str().unwrap().parse().unwrap();
+    assert_eq!(balances(), [before[0] - 5, before[1] - fee, before[2] + 5]);
+
+    // Its sequence is used; the chain says so, and the command passes it on.
+    let again = chain.net.run(&[&pay[..3], &["--from", "bob", "--yes"]].concat()).failure();
+    assert!(again.contains("account sequence mismatch"), "{again}");
+    let amino = chain.net.run(&[&send[..], &["--aux", "--sign-mode", "amino-json"]].concat()).failure();
+    assert!(amino.contains("--aux signs in direct-aux"), "{amino}");
+    fs::write(file, aux.to_string().replace(&alice, &carol)).unwrap();
+    let foreign = chain.net.run(&[&pay[..], &["--yes"]].concat()).failure();
+    assert!(foreign.contains("its key belongs to another account"), "{foreign}");
+    let no_aux = chain.net.run(&["tx", "aux-to-fee", "/dev/null", "--from", "bob"]).failure();
+    assert!(no_aux.contains("was not written by --aux"), "{no_aux}");
+}
+
 fn batches_are_signed_checked_and_sent(chain: &Chain<'_>) {
     let bob = chain.address("bob");
     let line =
@@ -272,6 +310,19 @@ fn values_of_the_environment_are_used(chain: &Chain<'_>) {
     let tx = run(&fees, &[("PLUMED_FEES", "9uplume"), ("PLUMED_GAS", "123")]).json();
     assert_eq!(tx["auth_info"]["fee"]["amount"][0]["amount"], "9");
     assert_eq!(tx["auth_info"]["fee"]["gas_limit"], "123");
+}
+
+/// cosmovisor asks again, and the settings stay those of the node that still runs.
+fn an_upgrade_waits_for_the_node(chain: &Chain<'_>) {
+    let file = chain.net.home.join("config/app.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    for text in [settings.clone(), format!("was-once = 7\n{settings}")] {
+        fs::write(&file, &text).unwrap();
+        let busy = chain.net.run(&["pre-upgrade"]);
+        assert!(busy.code == 31 && busy.err.contains("in use by another process"), "{} {}", busy.code, busy.err);
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    fs::write(&file, settings).unwrap();
 }
 
 fn the_hashes_of_all_stores_are_shown(devnet: Devnet) {

@@ -150,13 +150,19 @@ fn completion_and_manual_know_derived_commands() {
     let dir = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = plumed(dir.path(), &["completion", shell]).success();
-        assert!(script.contains("spendable-balances") && script.contains("multisign-batch"), "{shell}");
+        for command in ["spendable-balances", "multisign-batch", "aux-to-fee", "in-place-testnet", "pre-upgrade"] {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
     }
     let pages = dir.path().join("man");
     plumed(dir.path(), &["man", "--dir", pages.to_str().unwrap()]).success();
     let page = fs::read_to_string(pages.join("plumed-tx-bank-send.1")).unwrap();
     assert!(page.contains("Send coins to an account") && page.contains("gas\\-adjustment"), "{page}");
-    assert!(pages.join("plumed.1").is_file() && pages.join("plumed-query-wait-tx.1").is_file());
+    for page in ["", "-query-wait-tx", "-tx-aux-to-fee", "-in-place-testnet", "-pre-upgrade"] {
+        assert!(pages.join(format!("plumed{page}.1")).is_file(), "{page}");
+    }
+    let codes = fs::read_to_string(pages.join("plumed-pre-upgrade.1")).unwrap();
+    assert!(codes.contains("31 another process has the state open"), "{codes}");
 }
 
 #[test]

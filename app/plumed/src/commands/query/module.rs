@@ -1,7 +1,6 @@
 //! A query of a module, derived from its descriptor.
 
 use anyhow::{Result, bail};
-use plume_client::KeyringError;
 use plume_codec::{from_json, to_json};
 use serde_json::{Value, json};
 
@@ -16,7 +15,11 @@ use crate::output;
 pub fn run(home: &Home, query: &AutoQuery) -> Result<()> {
     let method = &query.chosen.method;
     let input = method.input();
-    let address_of = |text: &str| address_of(home, text);
+    let address_of = |text: &str| {
+        let keyring = keys::open(home, &KeyringArgs::default())?;
+        // What is neither is left to the node, which knows its own prefix.
+        Ok(keys::find_address(&keyring, text)?.unwrap_or_else(|| text.to_owned()))
+    };
     let mut fields = json_of(&input, &query.chosen.matches, &address_of)?;
     if let Some(page) = &query.page {
         for field in input.fields().filter(crate::autocli::is_page) {
@@ -31,20 +34,6 @@ pub fn run(home: &Home, query: &AutoQuery) -> Result<()> {
     }
     output::print(&to_json(method.descriptor.output().full_name(), &answer.value)?, client.format);
     Ok(())
-}
-
-/// The address of the key that `text` names. Any other text is left to the node, which knows its own prefix.
-fn address_of(home: &Home, text: &str) -> Result<String> {
-    let prefix = home.prefix()?;
-    if prefix.parse_account(text).is_ok() {
-        return Ok(text.to_owned());
-    }
-    let keyring = keys::open(home, &KeyringArgs { keyring_backend: None, keyring_dir: None })?;
-    match keyring.get(text) {
-        Ok(record) => Ok(prefix.account(&record.address())),
-        Err(KeyringError::NotFound(_)) => Ok(text.to_owned()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn pagination(page: &PageArgs) -> Value {

@@ -1,5 +1,6 @@
 //! Transactions in blocks, in the form of the SDK's `TxResponse`.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ pub fn run(client: &Client, key: &str, kind: TxKey) -> Result<()> {
             by_event(client, &conditions?.join(" AND "))?
         }
     };
-    output::print(&response(client, &found)?, client.format);
+    output::print(&response(&found, Times::default().of(client, found.height)?)?, client.format);
     Ok(())
 }
 
@@ -45,7 +46,8 @@ pub fn search(client: &Client, args: &SearchArgs) -> Result<()> {
         OrderBy::Desc => Order::Descending,
     };
     let found = client.rpc.tx_search(&args.query, args.page, args.limit, order)?;
-    let txs = found.txs.iter().map(|tx| response(client, tx)).collect::<Result<Vec<_>>>()?;
+    let mut times = Times::default();
+    let txs = found.txs.iter().map(|tx| response(tx, times.of(client, tx.height)?)).collect::<Result<Vec<_>>>()?;
     let mut shown = page(found.total, txs.len(), args);
     shown.insert("txs".to_owned(), json!(txs));
     output::print(&Value::Object(shown), client.format);
@@ -59,7 +61,7 @@ pub fn wait(client: &Client, hash: &str, timeout: &str) -> Result<()> {
     let begin = Instant::now();
     loop {
         if let Some(found) = client.rpc.tx(hash)? {
-            output::print(&response(client, &found)?, client.format);
+            output::print(&response(&found, Times::default().of(client, found.height)?)?, client.format);
             return Ok(());
         }
         if begin.elapsed() >= limit {
@@ -93,9 +95,24 @@ fn by_event(client: &Client, query: &str) -> Result<TxAnswer> {
     found.txs.pop().with_context(|| format!("no transaction matches {query}"))
 }
 
-fn response(client: &Client, found: &TxAnswer) -> Result<Value> {
-    let time = client.rpc.block(Some(found.height))?.0.time;
-    let time = Timestamp::new(time.seconds(), 0).unwrap_or(time);
+/// Times of blocks, each asked for once: a block is sent whole, and a page of a search may lie in few of them.
+#[derive(Default)]
+struct Times(BTreeMap<u64, Timestamp>);
+
+impl Times {
+    /// The time of a block in whole seconds, as the SDK shows it.
+    fn of(&mut self, client: &Client, height: u64) -> Result<Timestamp> {
+        if let Some(time) = self.0.get(&height) {
+            return Ok(*time);
+        }
+        let time = client.rpc.block(Some(height))?.0.time;
+        let time = Timestamp::new(time.seconds(), 0).unwrap_or(time);
+        self.0.insert(height, time);
+        Ok(time)
+    }
+}
+
+fn response(found: &TxAnswer, time: Timestamp) -> Result<Value> {
     let decoded = plume_client::tx_to_json(&plume_client::decode_tx(&found.tx)?)?;
     let mut tx = Map::new();
     tx.insert("@type".to_owned(), json!(type_url::<Tx>()));
@@ -134,4 +151,62 @@ pub fn broadcast_response(answer: &Broadcast) -> Value {
         "timestamp": "",
         "events": [],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use plume_client::RpcClient;
+
+    use super::*;
+    use crate::cli::OutputFormat;
+
+    /// Answers `count` requests for blocks and gives the heights that were asked for.
+    fn blocks(listener: TcpListener, count: usize) -> Vec<String> {
+        let mut asked = Vec::new();
+        for _ in 0..count {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim().to_ascii_lowercase();
+                if line.is_empty() {
+                    break;
+                }
+                length = line.strip_prefix("content-length:").map_or(length, |text| text.trim().parse().unwrap());
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let request: Value = serde_json::from_slice(&body).unwrap();
+            let height = request["params"]["height"].as_str().unwrap().to_owned();
+            let header = json!({
+                "chain_id": "a-1", "height": height, "time": format!("2026-01-02T03:04:0{height}.7Z"),
+                "app_hash": "", "validators_hash": "", "next_validators_hash": "", "proposer_address": "",
+            });
+            let hash = "00".repeat(32);
+            let block = json!({"block_id": {"hash": hash}, "block": {"header": header, "data": {"txs": []}}});
+            let answer = json!({"jsonrpc": "2.0", "id": 1, "result": block}).to_string();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+            stream.write_all((head + &answer).as_bytes()).unwrap();
+            asked.push(height);
+        }
+        asked
+    }
+
+    #[test]
+    fn a_block_is_asked_for_once_whatever_it_holds() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let node = thread::spawn(move || blocks(listener, 2));
+        let rpc = RpcClient::new(&address, Duration::from_secs(20)).unwrap();
+        let client = Client { rpc, format: OutputFormat::Json };
+        let mut times = Times::default();
+        let found = [3, 4, 3, 3, 4].map(|height| times.of(&client, height).unwrap().to_string());
+        assert_eq!(found.map(|time| time[17..].to_owned()), ["03Z", "04Z", "03Z", "03Z", "04Z"]);
+        assert_eq!(node.join().unwrap(), ["3", "4"]);
+    }
 }

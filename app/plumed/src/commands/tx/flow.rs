@@ -8,7 +8,7 @@ use plume_proto::Any;
 use plume_proto::cosmos::base::v1beta1::Coin as ProtoCoin;
 use plume_proto::cosmos::tx::v1beta1::Tx;
 
-use super::{broadcast, file, gas, signature};
+use super::{aux, broadcast, file, gas, signature};
 use crate::cli::{SignModeArg, TxArgs};
 use crate::commands::keys;
 use crate::commands::query::Client;
@@ -81,6 +81,9 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
     let keyring = keys::open(home, &args.keyring)?;
     let (address, record) = signer_of(&keyring, from, args)?;
     let mut draft = draft(args, messages(&address)?, &keyring)?;
+    if args.aux {
+        return aux::print(home, args, &keyring, from, &draft.build());
+    }
     if args.gas == "auto" || args.dry_run {
         ensure!(!args.offline, "gas cannot be simulated --offline: name a limit with --gas");
         let limit = gas::estimate(home, args, &draft.build(), &signers_of(home, args, &keyring, &draft.build())?)?;
@@ -100,14 +103,19 @@ pub fn run(home: &Home, args: &TxArgs, from: &str, messages: impl FnOnce(&str) -
     let key = keyring.private_key(&record.name)?;
     signature::add(home, args, &mut tx, &key, &place, keyring.prefix())?;
     sign_for_others(home, args, &keyring, &record, &mut tx)?;
+    send(home, args, &tx)
+}
+
+/// Broadcasts a signed transaction once the user agrees; offline it is printed.
+pub fn send(home: &Home, args: &TxArgs, tx: &Tx) -> Result<()> {
     if args.offline {
-        return file::write(&tx, None);
+        return file::write(tx, None);
     }
     if !args.yes {
-        eprintln!("{}", plume_client::tx_to_json(&tx)?);
+        eprintln!("{}", plume_client::tx_to_json(tx)?);
         keys::confirm("sign and broadcast this transaction?")?;
     }
-    broadcast::send(home, args, &encode_tx(&tx)?)
+    broadcast::send(home, args, &encode_tx(tx)?)
 }
 
 /// Address and key of `from`; an address alone suffices for a transaction that is only generated or simulated.
@@ -165,33 +173,33 @@ pub fn sum(a: &[ProtoCoin], b: &[ProtoCoin]) -> Result<Vec<ProtoCoin>> {
     Ok(sum.iter().map(coin).collect())
 }
 
-/// An address as it is, or that of the key that `text` names.
-fn named_address(keyring: &Keyring, text: &str) -> Result<String> {
-    match keyring.prefix().parse_account(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Ok(keyring.prefix().account(&keyring.get(text)?.address())),
-    }
-}
-
 fn draft(args: &TxArgs, messages: Vec<Any>, keyring: &Keyring) -> Result<TxDraft> {
-    let limit = if args.gas == "auto" {
-        Gas::ZERO
-    } else {
-        Gas(args.gas.parse().with_context(|| format!("--gas {}: write a number, or auto", args.gas))?)
-    };
     let mut draft = TxDraft::of(messages).memo(&args.note).timeout_height(args.timeout_height);
     if let Some(payer) = &args.fee_payer {
-        draft = draft.fee_payer(&named_address(keyring, payer).context("--fee-payer")?);
+        draft = draft.fee_payer(&keys::address_of(keyring, payer).context("--fee-payer")?);
     }
     if let Some(granter) = &args.fee_granter {
-        draft = draft.fee_granter(&named_address(keyring, granter).context("--fee-granter")?);
+        draft = draft.fee_granter(&keys::address_of(keyring, granter).context("--fee-granter")?);
     }
-    with_gas(draft, args, limit)
+    with_gas(draft, args, gas_limit(args)?)
 }
 
-/// Sets the limit, and the fee that `--fees` or `--gas-prices` name for it.
+/// Sets the limit, and the fee for it.
 fn with_gas(draft: TxDraft, args: &TxArgs, limit: Gas) -> Result<TxDraft> {
-    let fee: Coins = match (&args.fees, &args.gas_prices) {
+    Ok(draft.gas(limit).fee(fee(args, limit)?))
+}
+
+/// The limit that `--gas` names; 0 for one that is still to be simulated.
+pub fn gas_limit(args: &TxArgs) -> Result<Gas> {
+    if args.gas == "auto" {
+        return Ok(Gas::ZERO);
+    }
+    Ok(Gas(args.gas.parse().with_context(|| format!("--gas {}: write a number, or auto", args.gas))?))
+}
+
+/// The fee that `--fees` or `--gas-prices` name for a limit.
+pub fn fee(args: &TxArgs, limit: Gas) -> Result<Coins> {
+    Ok(match (&args.fees, &args.gas_prices) {
         (Some(_), Some(_)) => bail!("--fees and --gas-prices exclude each other"),
         (Some(fees), None) => fees.parse().with_context(|| format!("--fees {fees}"))?,
         (None, Some(prices)) => {
@@ -199,6 +207,5 @@ fn with_gas(draft: TxDraft, args: &TxArgs, limit: Gas) -> Result<TxDraft> {
             gas::fee(&prices, limit)?
         }
         (None, None) => Coins::new(),
-    };
-    Ok(draft.gas(limit).fee(fee))
+    })
 }

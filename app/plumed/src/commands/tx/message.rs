@@ -1,7 +1,6 @@
 //! A transaction with one message, derived from its descriptor.
 
 use anyhow::{Context, Result};
-use plume_client::Keyring;
 use plume_codec::from_json;
 use plume_proto::Any;
 use serde_json::{Value, json};
@@ -17,7 +16,7 @@ pub fn run(home: &Home, message: &AutoTx) -> Result<()> {
     let (method, matches, args) = (&message.chosen.method, &message.chosen.matches, &*message.args);
     let input = method.input();
     let keyring = keys::open(home, &args.keyring)?;
-    let address_of = |text: &str| address_of(&keyring, text);
+    let address_of = |text: &str| keys::address_of(&keyring, text);
     let (from, mut fields) = match custom_form(&method.path()) {
         Some(custom) => (custom.build)(matches, &address_of)?,
         None => {
@@ -38,14 +37,4 @@ pub fn run(home: &Home, message: &AutoTx) -> Result<()> {
 
 fn named(args: &TxArgs) -> Result<String> {
     args.from.clone().context("name the key that signs with --from")
-}
-
-fn address_of(keyring: &Keyring, text: &str) -> Result<String> {
-    match keyring.prefix().parse_account(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(no_address) => match keyring.get(text) {
-            Ok(record) => Ok(keyring.prefix().account(&record.address())),
-            Err(no_key) => anyhow::bail!("{text:?} is neither an address ({no_address}) nor a key ({no_key})"),
-        },
-    }
 }

@@ -1,5 +1,6 @@
 //! Making, signing and broadcasting transactions.
 
+mod aux;
 mod broadcast;
 mod file;
 mod flow;
@@ -46,6 +47,7 @@ pub fn run(home: &Home, command: TxCommand) -> Result<()> {
             println!("{}", tx_to_json(&decode_tx(&bytes)?)?);
             Ok(())
         }
+        TxCommand::AuxToFee { files, tx } => aux::to_fee(home, &files, &tx),
         TxCommand::Broadcast { file, tx } => broadcast::run(home, &file::read(&file)?, &tx),
         TxCommand::Simulate { file, tx } => gas::run(home, &file::read(&file)?, &tx),
     }
