@@ -166,3 +166,27 @@ fn the_server_ends_with_open_connections() {
     assert!(socket.is_closed());
     TcpStream::connect(address).expect_err("nobody listens");
 }
+
+#[test]
+fn a_batch_is_answered_in_its_order_and_each_call_sees_those_before_it() {
+    let ours = start(|_| ());
+    let sync = |id: u64, sequence| {
+        let tx = base64(&send("alice", sequence, "bob", 1, ""));
+        json!({"jsonrpc": "2.0", "id": id, "method": "broadcast_tx_sync", "params": {"tx": tx}})
+    };
+    let waiting = |id: u64| json!({"jsonrpc": "2.0", "id": id, "method": "num_unconfirmed_txs", "params": {}});
+    let unknown = json!({"jsonrpc": "2.0", "id": 5, "method": "no_method", "params": {}});
+    // One signer: the second would be refused before the first, and the one with sequence 7 always is.
+    let batch = json!([sync(1, 0), sync(2, 1), sync(3, 7), waiting(4), unknown, sync(6, 1), sync(7, 2), waiting(8)]);
+    let answers = ours.endpoint().post(batch.to_string().as_bytes()).json();
+    let answers = answers.as_array().expect("a batch has a list of answers");
+    let ids: Vec<_> = answers.iter().map(|answer| answer["id"].clone()).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6, 7, 8]);
+    let codes = [0, 1, 2, 6].map(|at: usize| answers[at]["result"]["code"].clone());
+    assert_eq!(codes, [0, 0, 32, 0], "{answers:#?}");
+    assert_eq!(answers[3]["result"]["n_txs"], "2", "those before it are checked, those after it not begun");
+    assert_eq!(answers[4]["error"]["code"], -32601);
+    assert_eq!(error_text(&answers[5]), "tx already exists in cache");
+    assert_eq!(answers[7]["result"]["n_txs"], "3");
+    assert_eq!(ours.waiting(), 3);
+}
