@@ -11,6 +11,13 @@ pub use prost::{Message, Name};
 /// Encoded `google.protobuf.FileDescriptorSet` of all sources and their imports, options included.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!("descriptors.bin");
 
+/// What the comments in the sources say, one line for each symbol that has one, sorted by name: its full name, a tab, and
+/// the text, in which the two characters `\n` stand between paragraphs.
+///
+/// Apart from [`DESCRIPTOR_SET`], so that what travels to clients stays small, and only programs that show descriptions
+/// carry them.
+pub const COMMENTS: &str = include_str!("comments.tsv");
+
 /// How command lines call the methods: names, positional arguments and short texts that the descriptors cannot say, as
 /// the JSON of `cosmos.autocli.v1.AppOptionsResponse`. What it does not mention gets its command from the descriptor
 /// alone.

@@ -30,7 +30,7 @@ pub struct ChainConfig {
     pub halt_time: u64,
     /// How many past heights stay readable on disk; 0 keeps all.
     pub history_blocks: u64,
-    /// Gas that one query may spend on reading state (`query-gas-limit`); 0 for no limit.
+    /// Gas that one query may spend on reading state, and one simulation in all (`query-gas-limit`); 0 for no limit.
     pub query_gas_limit: u64,
     /// State snapshots for other nodes.
     pub snapshots: SnapshotConfig,

@@ -25,8 +25,19 @@ impl FailedSimulation {
         Self { result: Box::new(result) }
     }
 
-    /// The form of `Service/Simulate`: status Unknown, and the gas that was used.
+    /// Whether it needed more work than one query may do: a simulation has no other limit to run out of.
+    fn exhausted(&self) -> Option<QueryError> {
+        let TxResult { code, codespace, log, .. } = &*self.result;
+        let is_exhausted = (*code, codespace.as_str()) == (sdk::OUT_OF_GAS.code, sdk::OUT_OF_GAS.codespace);
+        is_exhausted.then(|| QueryFailure::too_much_work(log).into_error())
+    }
+
+    /// The form of `Service/Simulate`: status Unknown, and the gas that was used; beyond the limit of queries the status
+    /// that all of them have then.
     pub fn into_error(self) -> QueryError {
+        if let Some(exhausted) = self.exhausted() {
+            return exhausted;
+        }
         let message = format!("{} with gas used: '{}'", self.result.log, self.result.gas_used);
         QueryError {
             codespace: sdk::UNKNOWN_REQUEST.codespace.to_owned(),
@@ -38,8 +49,8 @@ impl FailedSimulation {
     }
 }
 
-/// Runs a transaction on the check state, without its signatures, its minimum fee and a gas limit, and drops what it
-/// wrote.
+/// Runs a transaction on the check state, without its signatures, its minimum fee and its gas limit, and drops what it
+/// wrote. It may use as much gas as any query (`query-gas-limit`).
 ///
 /// The check state, as in the SDK: relayers count the sequences of their pending transactions themselves and
 /// simulate with the next one.
@@ -96,6 +107,9 @@ fn simulation_parts(done: SimulationOutcome) -> Result<(GasInfo, TxMsgResult), Q
 /// `/app/simulate`: the bytes of a transaction in, `SimulationResponse` as JSON out.
 pub(crate) fn app_simulate(shared: &Shared, tx: &[u8]) -> Result<Bytes, QueryError> {
     let done = simulate(shared, &Bytes::copy_from_slice(tx)).map_err(|failed| {
+        if let Some(exhausted) = failed.exhausted() {
+            return exhausted;
+        }
         let result = *failed.result;
         let log = format!("failed to simulate tx: {}", result.log);
         QueryError {

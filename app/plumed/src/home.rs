@@ -234,7 +234,8 @@ impl AppConfig {
              halt-time = {}\n\n\
              # Blocks that CometBFT must keep; 0 keeps all.\n\
              min-retain-blocks = {}\n\n\
-             # Gas that one query may spend on reading state: a page of a million balances costs about 300000000.\n\
+             # Gas that one query may spend on reading state, and one simulation in all: a page of a million balances costs\n\
+             # about 300000000.\n\
              # 0: no limit.\n\
              query-gas-limit = \"{}\"\n\n\
              # Minutes between two checkpoints of the state's trees, from which a restart is faster; 0 for none but\n\

@@ -31,6 +31,10 @@ impl Writer {
         self.text.into_bytes()
     }
 
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     pub(crate) fn raw(&mut self, text: &str) {
         self.text.push_str(text);
     }

@@ -69,6 +69,17 @@ pub enum CodecError {
         /// What it lacks.
         reason: &'static str,
     },
+    /// A field whose legacy amino form its descriptor does not tell.
+    #[error("no legacy amino form of {field}: {reason}")]
+    LegacyUnsupported {
+        /// Full name of the field.
+        field: String,
+        /// What its descriptor lacks.
+        reason: &'static str,
+    },
+    /// JSON or bytes that are no legacy amino transaction, with the SDK's text where it has one.
+    #[error("{0}")]
+    Legacy(String),
     /// A value that cannot be rendered for `SIGN_MODE_TEXTUAL`.
     #[error("no rendering for {field}: {reason}")]
     TextualUnsupported {

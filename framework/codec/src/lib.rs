@@ -19,6 +19,7 @@
 mod amino;
 mod error;
 mod json;
+mod legacy;
 mod schema;
 mod sign_doc;
 mod signers;
@@ -30,6 +31,7 @@ mod wire;
 pub use amino::amino_json;
 pub use error::{CodecError, JsonProblem, NotDeterministic};
 pub use json::{UnknownFields, decode_json, encode_json, from_json, from_json_with, to_json};
+pub use legacy::{legacy_tx_from_json, legacy_tx_to_json};
 pub use schema::{AddDescriptorsError, add_descriptors, is_transaction_message, pool};
 pub use sign_doc::{SignerData, sign_doc_amino, sign_doc_direct, sign_doc_direct_aux};
 pub use signers::signers;

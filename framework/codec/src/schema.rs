@@ -159,6 +159,10 @@ pub(crate) struct FieldPlan {
     pub(crate) number_text: NumberText,
     /// What `cosmos_proto.scalar` alone says: screens go by that, whatever the custom type.
     pub(crate) scalar: NumberText,
+    /// What `gogoproto.customtype` alone says: legacy amino goes by Go's types.
+    pub(crate) custom_type: CustomType,
+    /// `gogoproto.castrepeated`: Go's `Coins`, which JSON never shows as null.
+    pub(crate) is_coins: bool,
     pub(crate) amino: AminoField,
 }
 
@@ -200,6 +204,17 @@ pub(crate) enum NumberText {
     No,
     Int,
     Dec,
+}
+
+/// The Go type that holds a text or bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CustomType {
+    /// The usual one.
+    No,
+    Int,
+    Dec,
+    /// One that this crate does not know.
+    Other,
 }
 
 #[derive(Clone)]
@@ -246,6 +261,11 @@ impl Schema {
         Self { pool, by_name, messages }
     }
 
+    /// All messages, by index.
+    pub(crate) fn plans(&self) -> &[MessagePlan] {
+        &self.messages
+    }
+
     pub(crate) fn plan(&self, index: usize) -> &MessagePlan {
         // Indexes come from `by_name` alone, which numbers all messages.
         &self.messages[index]
@@ -253,9 +273,12 @@ impl Schema {
 
     /// The message of that full name, with or without a leading slash.
     pub(crate) fn named(&self, name: &str) -> Result<&MessagePlan, CodecError> {
+        self.index_of(name).map(|index| self.plan(index))
+    }
+
+    pub(crate) fn index_of(&self, name: &str) -> Result<usize, CodecError> {
         let full_name = name.strip_prefix('/').unwrap_or(name);
-        let index = self.by_name.get(full_name).ok_or_else(|| CodecError::UnknownType(name.to_owned()))?;
-        Ok(self.plan(*index))
+        self.by_name.get(full_name).copied().ok_or_else(|| CodecError::UnknownType(name.to_owned()))
     }
 
     /// The message behind the type URL of an `Any` in a transaction: exactly `/` and the full name, and only messages
@@ -409,6 +432,13 @@ impl Options<'_> {
                 "cosmos.Int" => NumberText::Int,
                 _ => NumberText::No,
             },
+            custom_type: match custom_type.as_str() {
+                "" => CustomType::No,
+                "cosmossdk.io/math.Int" => CustomType::Int,
+                "cosmossdk.io/math.LegacyDec" => CustomType::Dec,
+                _ => CustomType::Other,
+            },
+            is_coins: self.text(&options, "gogoproto.castrepeated").is_some_and(|cast| cast.ends_with("/types.Coins")),
             amino: AminoField {
                 name: self.text(&options, "amino.field_name").unwrap_or_else(|| field.name().to_owned()),
                 dont_omitempty: self.flag(&options, "amino.dont_omitempty").unwrap_or(false),
@@ -442,7 +472,7 @@ impl Options<'_> {
 }
 
 /// `public_key` becomes `PublicKey`.
-fn camel(name: &str) -> String {
+pub(crate) fn camel(name: &str) -> String {
     let mut words = String::new();
     for word in name.split('_') {
         let mut letters = word.chars();

@@ -44,6 +44,12 @@ impl QueryFailure {
         Self::status(GrpcCode::Unknown, message)
     }
 
+    /// `ResourceExhausted`: the call would do more work than `query-gas-limit` allows; `reason` says at what it ended.
+    pub fn too_much_work(reason: impl core::fmt::Display) -> Self {
+        let text = format!("the query needs more work than this node allows (query-gas-limit): {reason}");
+        Self::status(GrpcCode::ResourceExhausted, text)
+    }
+
     /// The form of ABCI and gRPC (`baseapp.gRPCErrorToSDKError` of SDK 0.50).
     pub fn into_error(self) -> QueryError {
         let kind = match self.code {
@@ -70,10 +76,7 @@ impl From<StateError> for QueryFailure {
     fn from(e: StateError) -> Self {
         match e {
             StateError::Fatal(_) => Self::status(GrpcCode::Internal, e.to_string()),
-            StateError::Gas(e) => Self::status(
-                GrpcCode::ResourceExhausted,
-                format!("the query needs more work than this node allows (query-gas-limit): {e}"),
-            ),
+            StateError::Gas(e) => Self::too_much_work(e),
             // `sdk/26` is the caller's to give: it knows which height was asked for.
             _ => Self::plain(e.to_string()),
         }

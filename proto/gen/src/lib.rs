@@ -3,15 +3,22 @@
 //! [`generate`] works in memory: the command of this crate writes its result, and a test of `plume-proto`
 //! compares its result with what is checked in.
 
+mod comments;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use prost_build::{Config, Module};
+use prost_types::FileDescriptorProto;
 use protox::Compiler;
 
 /// Path, inside the `plume-proto` crate, of the binary descriptor set.
 pub const DESCRIPTOR_SET: &str = "src/descriptors.bin";
+
+/// Path, inside the `plume-proto` crate, of the comments. They stand beside the descriptor set, not in it: that one travels
+/// to clients, and comments would make it several times as large.
+pub const COMMENTS: &str = "src/comments.tsv";
 
 /// Folder, inside the `plume-proto` crate, of the generated Rust.
 pub const RUST_DIR: &str = "src/gen";
@@ -49,29 +56,37 @@ pub fn generate(proto_dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
     // The compiler's own encoding keeps custom options, which `prost_types` would drop.
     files.insert(PathBuf::from(DESCRIPTOR_SET), compiler.encode_file_descriptor_set());
-    for (package, rust) in rust(proto_dir, &sources)? {
+    let described = compile_with_comments(proto_dir, &sources)?;
+    let commented = described.iter().filter(|file| !is_foreign_to_clients(file.package()));
+    files.insert(PathBuf::from(COMMENTS), comments::table(commented).into_bytes());
+    for (package, rust) in rust(described)? {
         files.insert(Path::new(RUST_DIR).join(format!("{package}.rs")), rust.into_bytes());
     }
     Ok(files)
 }
 
-fn rust(proto_dir: &Path, sources: &[PathBuf]) -> Result<BTreeMap<String, String>> {
+fn compile_with_comments(proto_dir: &Path, sources: &[PathBuf]) -> Result<Vec<FileDescriptorProto>> {
     let mut compiler = Compiler::new([proto_dir])?;
     // The generator wants the whole graph of types, also those whose Rust it leaves out.
     compiler.include_imports(true).include_source_info(true).open_files(sources)?;
+    Ok(compiler.file_descriptor_set().file)
+}
 
+/// Whether nothing of a package shows in an answer: protobuf's own, and the declarations of options.
+fn is_foreign_to_clients(package: &str) -> bool {
+    package == "google.protobuf"
+        || DESCRIPTORS_ONLY.iter().any(|only| *only == package && package != "cosmos.reflection.v1")
+}
+
+fn rust(described: Vec<FileDescriptorProto>) -> Result<BTreeMap<String, String>> {
     let mut config = Config::new();
     // Ordered maps: the same message has the same bytes on every node.
     config.compile_well_known_types().enable_type_names().btree_map(["."]);
     for (package, module) in FOREIGN {
         config.extern_path(*package, *module);
     }
-    let requests = compiler
-        .file_descriptor_set()
-        .file
-        .into_iter()
-        .map(|file| (Module::from_protobuf_package_name(file.package()), file))
-        .collect();
+    let requests =
+        described.into_iter().map(|file| (Module::from_protobuf_package_name(file.package()), file)).collect();
     let generated = config.generate(requests)?;
     let named = generated.into_iter().map(|(module, rust)| (module.parts().collect::<Vec<_>>().join("."), rust));
     Ok(named.filter(|(package, _)| is_ours(package)).collect())

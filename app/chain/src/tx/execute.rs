@@ -59,9 +59,9 @@ pub(crate) fn run_ante(
     match &*prepared.tx {
         Err(e) => Ok(AnteOutcome { gas_wanted: Gas::ZERO, gas_used: Gas::ZERO, result: Err(e.clone()) }),
         Ok(tx) => {
-            let gas = meter(run.mode, tx);
+            let gas = meter(run, tx);
             let result = ante(run, overlay, prepared, tx, &gas)?;
-            Ok(AnteOutcome { gas_wanted: limit(&gas), gas_used: gas.used(), result })
+            Ok(AnteOutcome { gas_wanted: limit(run, &gas), gas_used: gas.used(), result })
         }
     }
 }
@@ -91,12 +91,12 @@ pub(crate) fn run_tx(
         }
         Err(e) => return Ok(failed(e.clone(), Gas::ZERO, Gas::ZERO, Vec::new())),
     };
-    let gas = meter(run.mode, tx);
+    let gas = meter(run, tx);
     let ante_events = match ante(run, overlay, prepared, tx, &gas)? {
         Ok(events) => events,
         Err(e) => {
             let e = take_block_gas(block_gas_left, &gas).err().unwrap_or(e);
-            return Ok(failed(e, limit(&gas), gas.used(), Vec::new()));
+            return Ok(failed(e, limit(run, &gas), gas.used(), Vec::new()));
         }
     };
     overlay.push();
@@ -107,13 +107,13 @@ pub(crate) fn run_tx(
         Ok(post_events) => {
             overlay.commit();
             Ok(match messages {
-                Ok(done) => succeeded(done, ante_events, post_events, &gas),
-                Err(e) => failed(e, limit(&gas), gas.used(), [ante_events, post_events].concat()),
+                Ok(done) => succeeded(run, done, ante_events, post_events, &gas),
+                Err(e) => failed(e, limit(run, &gas), gas.used(), [ante_events, post_events].concat()),
             })
         }
         Err(e) => {
             overlay.revert();
-            Ok(failed(messages.err().unwrap_or(e), limit(&gas), gas.used(), ante_events))
+            Ok(failed(messages.err().unwrap_or(e), limit(run, &gas), gas.used(), ante_events))
         }
     }
 }
@@ -203,14 +203,20 @@ fn message_event(
     event
 }
 
-fn succeeded(done: Executed, ante_events: Vec<Event>, post_events: Vec<Event>, gas: &GasMeter) -> TxResult {
+fn succeeded(
+    run: &Transactions<'_>,
+    done: Executed,
+    ante_events: Vec<Event>,
+    post_events: Vec<Event>,
+    gas: &GasMeter,
+) -> TxResult {
     let data = TxMsgData { msg_responses: done.responses, ..TxMsgData::default() };
     let mut events = ante_events;
     events.extend(done.events);
     events.extend(post_events);
     TxResult {
         data: Bytes::from(data.encode_to_vec()),
-        gas_wanted: limit(gas),
+        gas_wanted: limit(run, gas),
         gas_used: gas.used(),
         events,
         ..TxResult::default()
@@ -286,16 +292,19 @@ pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, TxError> {
     })
 }
 
-fn meter(mode: Mode, tx: &DecodedTx) -> GasMeter {
-    match mode {
-        Mode::Simulate => GasMeter::unlimited(),
+fn meter(run: &Transactions<'_>, tx: &DecodedTx) -> GasMeter {
+    match (run.mode, run.machine.config.query_gas_limit) {
+        (Mode::Simulate, 0) => GasMeter::unlimited(),
+        // # Security
+        // Whoever asks pays nothing: without a limit one call could keep a processor busy for as long as it likes.
+        (Mode::Simulate, limit) => GasMeter::limited(Gas(limit)),
         _ => GasMeter::limited(Gas(tx.fee.gas_limit)),
     }
 }
 
-/// What the result states as gas wanted: 2^64-1 for an unlimited meter, as the SDK's simulation has it.
-fn limit(gas: &GasMeter) -> Gas {
-    gas.limit().unwrap_or(Gas::MAX)
+/// What the result states as gas wanted: 2^64-1 for a simulation, as the SDK has it, which knows no limit there.
+fn limit(run: &Transactions<'_>, gas: &GasMeter) -> Gas {
+    gas.limit().filter(|_| run.mode != Mode::Simulate).unwrap_or(Gas::MAX)
 }
 
 /// Takes a transaction's gas from the block's, at most its limit.

@@ -243,6 +243,31 @@ async fn transactions_are_decoded_and_encoded() {
 }
 
 #[tokio::test]
+async fn legacy_amino_transactions_are_encoded_and_decoded() {
+    const ENCODE: &str = "/cosmos.tx.v1beta1.Service/TxEncodeAmino";
+    const DECODE: &str = "/cosmos.tx.v1beta1.Service/TxDecodeAmino";
+    let json = r#"{"type":"cosmos-sdk/StdTx","value":{"msg":[{"type":"cosmos-sdk/MsgSend","value":{"from_address":"a","to_address":"b","amount":[{"denom":"x","amount":"5"}]}}],"fee":{"amount":[],"gas":"7"},"signatures":null,"memo":"m","timeout_height":"0"}}"#;
+    let request = tx::TxEncodeAminoRequest { amino_json: json.to_owned() };
+    let encoded: tx::TxEncodeAminoResponse = ask(ENCODE, &request).await.unwrap();
+    let parts = ["282816a9", "0a12a8a3619a", "0a0161", "120162", "1a060a0178120135", "12021007", "22016d"];
+    assert_eq!(hex::encode(&encoded.amino_binary), parts.concat());
+    let request = tx::TxDecodeAminoRequest { amino_binary: encoded.amino_binary };
+    let decoded: tx::TxDecodeAminoResponse = ask(DECODE, &request).await.unwrap();
+    assert_eq!(decoded.amino_json, json);
+
+    let encode = |json: &str| tx::TxEncodeAminoRequest { amino_json: json.to_owned() };
+    let empty = (Code::InvalidArgument, "invalid empty tx json".to_owned());
+    assert_eq!(refused(ENCODE, &encode("")).await, empty);
+    let other = "UnmarshalJSON wants to decode a cosmos-sdk/StdTx but found a x/Y".to_owned();
+    assert_eq!(refused(ENCODE, &encode(r#"{"type":"x/Y","value":{}}"#)).await, (Code::Unknown, other));
+    let decode = |bytes: &[u8]| tx::TxDecodeAminoRequest { amino_binary: bytes.to_vec() };
+    assert_eq!(refused(DECODE, &decode(&[])).await, (Code::InvalidArgument, "invalid empty tx bytes".to_owned()));
+    let other =
+        "UnmarshalBinaryBare expected to read prefix bytes 282816A9 (since it is registered concrete) but got 01";
+    assert_eq!(refused(DECODE, &decode(&[1])).await, (Code::Unknown, other.to_owned()));
+}
+
+#[tokio::test]
 async fn chain_describes_itself() {
     const OLD: &str = "/cosmos.base.reflection.v1beta1.ReflectionService";
     let interfaces: v1beta1::ListAllInterfacesResponse =

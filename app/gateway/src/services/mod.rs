@@ -80,7 +80,9 @@ impl<R: Reader> Services<R> {
         ("/cosmos.tx.v1beta1.Service/GetTx", method!(tx)),
         ("/cosmos.tx.v1beta1.Service/GetTxsEvent", method!(txs_by_events)),
         ("/cosmos.tx.v1beta1.Service/TxDecode", method!(decode_tx)),
+        ("/cosmos.tx.v1beta1.Service/TxDecodeAmino", method!(decode_amino_tx)),
         ("/cosmos.tx.v1beta1.Service/TxEncode", method!(encode_tx)),
+        ("/cosmos.tx.v1beta1.Service/TxEncodeAmino", method!(encode_amino_tx)),
     ];
 
     /// The services of a node.
@@ -134,12 +136,14 @@ fn internal(e: &dyn core::fmt::Display) -> QueryFailure {
     QueryFailure::status(GrpcCode::Internal, e.to_string())
 }
 
+/// Entries of a page if the client does not say.
+const DEFAULT_LIMIT: u64 = 100;
+
 /// Offset and limit of a request for a page, where pages are counted instead of keys followed: the number of the page from
 /// 1, and its size (`query.ParsePagination` of the SDK).
 fn numbered_page(
     request: Option<&plume_proto::cosmos::base::query::v1beta1::PageRequest>,
 ) -> Result<(u64, u64), QueryFailure> {
-    const DEFAULT_LIMIT: u64 = 100;
     let (offset, limit) = request.map_or((0, 0), |page| (page.offset, page.limit));
     // Go's `int` is signed.
     if i64::try_from(offset).is_err() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use plume_codec::{NonCritical, reject_unknown, require_deterministic_tx_raw};
+use plume_codec::{NonCritical, legacy_tx_from_json, legacy_tx_to_json, reject_unknown, require_deterministic_tx_raw};
 use plume_engine::{BroadcastMode, EngineError, GrpcCode, IncludedTx, Reader, SearchOrder};
 use plume_kit::{QueryFailure, sdk};
 use plume_primitives::{Height, Timestamp};
@@ -11,18 +11,16 @@ use plume_proto::cosmos::base::abci::v1beta1::TxResponse;
 use plume_proto::cosmos::base::query::v1beta1::PageResponse;
 use plume_proto::cosmos::tx::v1beta1::{
     self as pb, BroadcastTxRequest, BroadcastTxResponse, GetBlockWithTxsRequest, GetBlockWithTxsResponse, GetTxRequest,
-    GetTxResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy, Tx, TxDecodeRequest, TxDecodeResponse,
-    TxEncodeRequest, TxEncodeResponse, TxRaw,
+    GetTxResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy, Tx, TxDecodeAminoRequest, TxDecodeAminoResponse,
+    TxDecodeRequest, TxDecodeResponse, TxEncodeAminoRequest, TxEncodeAminoResponse, TxEncodeRequest, TxEncodeResponse,
+    TxRaw,
 };
 use plume_proto::tendermint::abci;
 use plume_proto::{Any, Message, Name};
 use sha2::{Digest, Sha256};
 
 use super::blocks::{parts_of, txs_of};
-use super::{Services, engine_failure, internal, numbered_page};
-
-/// Transactions of a page if the client does not say.
-const DEFAULT_LIMIT: u64 = 100;
+use super::{DEFAULT_LIMIT, Services, engine_failure, internal, numbered_page};
 
 impl<R: Reader> Services<R> {
     /// Hands a transaction to the mempool. What the mempool refuses for reasons of its own is an answer with a code, as the
@@ -180,6 +178,32 @@ impl<R: Reader> Services<R> {
             signatures: tx.signatures,
         };
         Ok(TxEncodeResponse { tx_bytes: raw.encode_to_vec() })
+    }
+
+    /// The bytes of a legacy amino transaction from its JSON.
+    pub(super) fn encode_amino_tx(
+        &self,
+        request: TxEncodeAminoRequest,
+        _: Height,
+    ) -> Result<TxEncodeAminoResponse, QueryFailure> {
+        if request.amino_json.is_empty() {
+            return Err(QueryFailure::invalid("invalid empty tx json"));
+        }
+        let amino_binary = legacy_tx_from_json(&request.amino_json).map_err(|e| QueryFailure::plain(e.to_string()))?;
+        Ok(TxEncodeAminoResponse { amino_binary })
+    }
+
+    /// The JSON of a legacy amino transaction from its bytes.
+    pub(super) fn decode_amino_tx(
+        &self,
+        request: TxDecodeAminoRequest,
+        _: Height,
+    ) -> Result<TxDecodeAminoResponse, QueryFailure> {
+        if request.amino_binary.is_empty() {
+            return Err(QueryFailure::invalid("invalid empty tx bytes"));
+        }
+        let amino_json = legacy_tx_to_json(&request.amino_binary).map_err(|e| QueryFailure::plain(e.to_string()))?;
+        Ok(TxDecodeAminoResponse { amino_json })
     }
 }
 

@@ -13,10 +13,10 @@ pub fn install() {
         let own = crate_dir.join("../../proto");
         let compiled = protox::Compiler::new([crate_dir.join("tests/proto"), own])
             .and_then(|mut compiler| {
-                compiler.include_imports(true).open_files(["textual.proto"])?;
+                compiler.include_imports(true).open_files(["textual.proto", "stake_authorization.proto"])?;
                 Ok(compiler.encode_file_descriptor_set())
             })
-            .expect("textual.proto compiles");
+            .expect("the sources compile");
         let standard = crate_dir.join("../../tests/interop/vectors/standard-descriptors.bin");
         let mut set = std::fs::read(standard).expect("standard-descriptors.bin");
         let toy = std::fs::read_to_string(crate_dir.join("../../clients/ts/test/toy-descriptors.hex")).expect("a file");

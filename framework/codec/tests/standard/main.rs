@@ -3,6 +3,7 @@
 
 mod amino;
 mod descriptors;
+mod legacy;
 mod sign_modes;
 mod textual;
 

@@ -1,9 +1,13 @@
 //! CheckTx, recheck and simulation: what sits on top of the committed state.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use plume_chain::{ChainConfig, plume_modules};
 use plume_engine::Reader;
 use plume_proto::Message;
 use plume_proto::cosmos::tx::v1beta1::{Fee, SignerInfo, SimulateRequest, SimulateResponse, TxRaw};
+use plume_state::MemoryBackend;
 
 use crate::support::*;
 
@@ -154,6 +158,39 @@ impl Net {
     fn clone_run(&self, draft: &Draft) -> u64 {
         Net::new().run(draft.sign()).gas_used.get()
     }
+}
+
+#[test]
+fn simulation_that_needs_more_than_a_query_may_use_is_refused_and_says_so() {
+    const LIMIT: u64 = 120_000;
+    let config = ChainConfig { query_gas_limit: LIMIT, ..ChainConfig::default() };
+    let document = genesis(&app_state(&standard_accounts()));
+    let mut net = Net::on(config, plume_modules(), Arc::new(MemoryBackend::new()), &document);
+    net.block(Vec::new());
+    let sends = |count: usize| {
+        let draft = net.tx("alice").gas(10_000_000);
+        (0..count).fold(draft, |draft, _| draft.msg(&send(&addr("alice"), &addr("bob"), 1))).sign()
+    };
+    let (little, much) = (sends(1), sends(20));
+    let gas = simulate(&net, little.to_vec()).unwrap().gas_info.unwrap();
+    assert_eq!(gas.gas_wanted, u64::MAX, "as the SDK says, which has no limit");
+    assert!(gas.gas_used < LIMIT);
+
+    let answers = [
+        simulate(&net, much.to_vec()).map(drop),
+        net.reader.query("/app/simulate", &much, None, false).map(drop),
+        net.reader.simulate(&much).map(drop),
+    ];
+    for answer in answers {
+        let e = answer.unwrap_err();
+        assert_eq!((e.codespace.as_str(), e.code, e.grpc_code), ("sdk", 6, 8), "{e}");
+        let text = "the query needs more work than this node allows (query-gas-limit): out of gas in location: ";
+        assert!(e.message.starts_with(text) && e.message.contains("gasWanted: 120000"), "{}", e.message);
+    }
+    // What pays for its gas is not limited by that of queries.
+    let done = net.run(much);
+    assert_eq!(done.code, 0, "{}", done.log);
+    assert!(done.gas_used.get() > LIMIT);
 }
 
 #[test]
