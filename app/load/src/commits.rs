@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -36,7 +37,6 @@ pub struct BlockSeen {
 pub(crate) struct Watcher {
     socket: WebSocket<TcpStream>,
     connection: Connection,
-    next: Option<u64>,
 }
 
 impl Watcher {
@@ -48,8 +48,8 @@ impl Watcher {
         let wrong = |reason: String| LoadError::Answer { url: host.clone(), method: "subscribe".to_owned(), reason };
         let stream = TcpStream::connect(&host).map_err(io)?;
         stream.set_nodelay(true).map_err(io)?;
-        let (mut socket, _) = tungstenite::client(format!("ws://{host}/websocket"), stream)
-            .map_err(|error| wrong(error.to_string()))?;
+        let (mut socket, _) =
+            tungstenite::client(format!("ws://{host}/websocket"), stream).map_err(|error| wrong(error.to_string()))?;
         let query = json!({ "query": "tm.event='NewBlockHeader'" });
         let subscribe = json!({ "jsonrpc": "2.0", "id": 0, "method": "subscribe", "params": query }).to_string();
         socket.send(Message::text(subscribe)).map_err(|error| wrong(error.to_string()))?;
@@ -59,82 +59,102 @@ impl Watcher {
             return Err(wrong(answer.to_string()));
         }
         socket.get_mut().set_read_timeout(Some(LOOK)).map_err(io)?;
-        Ok(Self { socket, connection, next: None })
+        Ok(Self { socket, connection })
     }
 
     /// Notes blocks until all `txs` are committed or the run is stopped. A run in which nothing is committed for
     /// `patience` fails.
-    pub(crate) fn run(
-        mut self,
-        txs: u64,
-        progress: &Progress,
-        patience: Duration,
-    ) -> Result<Vec<BlockSeen>, LoadError> {
-        let mut seen = Vec::new();
-        let mut last = Instant::now();
-        while progress.committed.load(Ordering::Relaxed) < txs && !progress.stop.load(Ordering::Relaxed) {
-            if let Some(height) = self.header()? {
-                let at = progress.start.elapsed();
-                let from = self.next.unwrap_or(height);
-                for height in from..=height {
-                    let block = self.block(height, at)?;
-                    if block.txs > 0 {
-                        last = Instant::now();
-                        progress.committed.fetch_add(block.txs, Ordering::Relaxed);
+    pub(crate) fn run(self, txs: u64, progress: &Progress, patience: Duration) -> Result<Vec<BlockSeen>, LoadError> {
+        let Self { mut socket, mut connection } = self;
+        let host = connection.host().to_owned();
+        let done = AtomicBool::new(false);
+        let (announce, announced) = mpsc::channel();
+        std::thread::scope(|scope| {
+            // A thread of its own, so that no announcement waits for an answer about the block before it.
+            let listening = scope.spawn(|| -> Result<(), LoadError> {
+                while !done.load(Ordering::Relaxed) {
+                    if let Some(height) = header(&mut socket, &host)? {
+                        let at = progress.start.elapsed();
+                        // Nobody listens any more: the run has ended.
+                        let _ = announce.send((height, at));
                     }
-                    seen.push(block);
                 }
-                self.next = Some(height.max(from) + 1);
-            }
-            if last.elapsed() > patience {
-                let committed = progress.committed.load(Ordering::Relaxed);
-                return Err(LoadError::Stalled { committed, txs, seconds: patience.as_secs() });
-            }
-        }
-        Ok(seen)
+                Ok(())
+            });
+            let seen = count(&announced, &mut connection, txs, progress, patience, || listening.is_finished());
+            done.store(true, Ordering::Relaxed);
+            // Why there are no more announcements says more than that there are none.
+            listening.join().expect("listening does not panic").and(seen)
+        })
     }
+}
 
-    /// Height of the next announced header, if one comes soon.
-    fn header(&mut self) -> Result<Option<u64>, LoadError> {
-        let message = match self.socket.read() {
-            Ok(message) => message,
-            Err(tungstenite::Error::Io(error))
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-            {
-                return Ok(None);
+/// Asks how many transactions each announced block has.
+fn count(
+    announced: &mpsc::Receiver<(u64, Duration)>,
+    connection: &mut Connection,
+    txs: u64,
+    progress: &Progress,
+    patience: Duration,
+    ended: impl Fn() -> bool,
+) -> Result<Vec<BlockSeen>, LoadError> {
+    let (mut seen, mut next, mut last) = (Vec::new(), None, Instant::now());
+    while progress.committed.load(Ordering::Relaxed) < txs && !progress.stop.load(Ordering::Relaxed) && !ended() {
+        if let Ok((height, at)) = announced.recv_timeout(LOOK) {
+            let from = next.unwrap_or(height);
+            for height in from..=height {
+                let block = block(connection, height, at)?;
+                if block.txs > 0 {
+                    last = Instant::now();
+                    progress.committed.fetch_add(block.txs, Ordering::Relaxed);
+                }
+                seen.push(block);
             }
-            Err(error) => return Err(self.connection.unexpected("websocket", &error.to_string())),
-        };
-        if !message.is_text() {
+            next = Some(height.max(from) + 1);
+        }
+        if last.elapsed() > patience {
+            let committed = progress.committed.load(Ordering::Relaxed);
+            return Err(LoadError::Stalled { committed, txs, seconds: patience.as_secs() });
+        }
+    }
+    Ok(seen)
+}
+
+/// Height of the next announced header, if one comes soon.
+fn header(socket: &mut WebSocket<TcpStream>, host: &str) -> Result<Option<u64>, LoadError> {
+    let wrong = |reason: String| LoadError::Answer { url: host.to_owned(), method: "websocket".to_owned(), reason };
+    let message = match socket.read() {
+        Ok(message) => message,
+        Err(tungstenite::Error::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             return Ok(None);
         }
-        let event: Value = serde_json::from_slice(&message.into_data())
-            .map_err(|error| self.connection.unexpected("websocket", &error.to_string()))?;
-        let height = event["result"]["data"]["value"]["header"]["height"].as_str().and_then(|text| text.parse().ok());
-        if height.is_none() {
-            return Err(self.connection.unexpected("websocket", &event.to_string()));
-        }
-        Ok(height)
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    if !message.is_text() {
+        return Ok(None);
     }
+    let event: Value = serde_json::from_slice(&message.into_data()).map_err(|error| wrong(error.to_string()))?;
+    let height = event["result"]["data"]["value"]["header"]["height"].as_str().and_then(|text| text.parse().ok());
+    height.map(Some).ok_or_else(|| wrong(event.to_string()))
+}
 
-    fn block(&mut self, height: u64, at: Duration) -> Result<BlockSeen, LoadError> {
-        #[derive(Deserialize)]
-        struct Page {
-            block_metas: Vec<Meta>,
-        }
-        #[derive(Deserialize)]
-        struct Meta {
-            block_size: String,
-            num_txs: String,
-        }
-        let params = json!({ "minHeight": height.to_string(), "maxHeight": height.to_string() });
-        let page: Page = self.connection.call("blockchain", &params)?;
-        let meta = page.block_metas.first();
-        let number = |text: fn(&Meta) -> &String| meta.and_then(|meta| text(meta).parse().ok());
-        match (number(|meta| &meta.num_txs), number(|meta| &meta.block_size)) {
-            (Some(txs), Some(bytes)) => Ok(BlockSeen { height, at, txs, bytes }),
-            _ => Err(self.connection.unexpected("blockchain", &format!("no block {height}"))),
-        }
+fn block(connection: &mut Connection, height: u64, at: Duration) -> Result<BlockSeen, LoadError> {
+    #[derive(Deserialize)]
+    struct Page {
+        block_metas: Vec<Meta>,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        block_size: String,
+        num_txs: String,
+    }
+    let params = json!({ "minHeight": height.to_string(), "maxHeight": height.to_string() });
+    let page: Page = connection.call("blockchain", &params)?;
+    let meta = page.block_metas.first();
+    let number = |text: fn(&Meta) -> &String| meta.and_then(|meta| text(meta).parse().ok());
+    match (number(|meta| &meta.num_txs), number(|meta| &meta.block_size)) {
+        (Some(txs), Some(bytes)) => Ok(BlockSeen { height, at, txs, bytes }),
+        _ => Err(connection.unexpected("blockchain", &format!("no block {height}"))),
     }
 }
 

@@ -127,7 +127,9 @@ impl Driven {
             let found = found.ok_or_else(|| LoadError::Failed(format!("transaction {index} is in no block")))?;
             if found.code != 0 {
                 let (code, height) = (found.code, found.height);
-                return Err(LoadError::Failed(format!("transaction {index} failed in block {height} with code {code}")));
+                return Err(LoadError::Failed(format!(
+                    "transaction {index} failed in block {height} with code {code}"
+                )));
             }
             let latency = announced[&found.height].saturating_sub(*due);
             commits.record(latency);

@@ -160,7 +160,8 @@ mod tests {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let before = Counters(vec![Usage { cpu_seconds: 0.0, written_bytes: 0, ..Usage::of(shell.id()).expect("it runs") }]);
+        let before =
+            Counters(vec![Usage { cpu_seconds: 0.0, written_bytes: 0, ..Usage::of(shell.id()).expect("it runs") }]);
         let mut line = String::new();
         let output = shell.stdout.take().expect("piped");
         io::BufRead::read_line(&mut io::BufReader::new(output), &mut line).expect("it says so");

@@ -69,9 +69,8 @@ impl Lane {
     pub(crate) fn new(connection: Connection, lane: u32, txs: &[SignedTx]) -> Self {
         let call = |(index, tx): (usize, &SignedTx)| {
             let text = STANDARD.encode(&tx.bytes);
-            let request = format!(
-                r#"{{"jsonrpc":"2.0","id":{index},"method":"broadcast_tx_sync","params":{{"tx":"{text}"}}}}"#
-            );
+            let request =
+                format!(r#"{{"jsonrpc":"2.0","id":{index},"method":"broadcast_tx_sync","params":{{"tx":"{text}"}}}}"#);
             Call { index, request: request.into_bytes() }
         };
         let calls = txs.iter().enumerate().filter(|(_, tx)| tx.lane == lane).map(call).collect();

@@ -82,6 +82,17 @@ pub enum Command {
         #[arg(long)]
         folder: Option<PathBuf>,
     },
+    /// Draws where another command of this program spends its time, by `perf`; those named flame-* beside the plots become
+    /// part of the page.
+    #[command(after_help = "Example:\n  plume-bench flame -- replay --keys secp256k1 --accounts 100000")]
+    Flame {
+        /// The picture.
+        #[arg(long, default_value = "docs/performance/plots/flame-replay.svg")]
+        to: PathBuf,
+        /// The command, after `--`.
+        #[arg(last = true, required = true)]
+        arguments: Vec<String>,
+    },
     /// Writes the page about performance, with its plots, from the results.
     Report {
         /// The page.
@@ -294,7 +305,8 @@ pub type Make = Box<dyn FnOnce() -> Result<ResultFile>>;
 
 /// Everything that the bars need, in the order in which it is run.
 pub fn bars(smoke: bool, folder: Option<PathBuf>) -> Vec<Make> {
-    let systems = |list: &str| list.split(',').map(|name| name.parse().expect("a system's name")).collect::<Vec<System>>();
+    let systems =
+        |list: &str| list.split(',').map(|name| name.parse().expect("a system's name")).collect::<Vec<System>>();
     let repetitions = if smoke { 1 } else { 5 };
     let plan = |list: &str, txs: u64| Plan {
         systems: systems(list),
@@ -320,8 +332,20 @@ pub fn bars(smoke: bool, folder: Option<PathBuf>) -> Vec<Make> {
         ("throughput-four", plan("raft-4,comet-4,kvstore-4", 20_000)),
         ("latency-four", calm("raft-4,comet-4,kvstore-4")),
         ("latency-one", calm("raft-1,comet-1,kvstore-1")),
-        ("exchange", Plan { workload: Workload { kind: Kind::Exchange, ..plan("", 20_000).workload }, ..plan("raft-1,comet-1,simd", 20_000) }),
-        ("zipf", Plan { workload: Workload { spread: Spread::Zipf(1.0), ..plan("", 20_000).workload }, ..plan("raft-1,comet-1,simd", 20_000) }),
+        (
+            "exchange",
+            Plan {
+                workload: Workload { kind: Kind::Exchange, ..plan("", 20_000).workload },
+                ..plan("raft-1,comet-1,simd", 20_000)
+            },
+        ),
+        (
+            "zipf",
+            Plan {
+                workload: Workload { spread: Spread::Zipf(1.0), ..plan("", 20_000).workload },
+                ..plan("raft-1,comet-1,simd", 20_000)
+            },
+        ),
         ("queries", Plan { queries: 200.0, ..plan("raft-1,comet-1", 60_000) }),
         ("catch-up", Plan { replay: true, ..plan("raft-1", 60_000) }),
     ];

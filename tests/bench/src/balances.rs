@@ -89,8 +89,7 @@ pub fn check(rpc: &str, workload: &Workload, accounts: &Accounts, transfers: &[T
             ensure!(balance == expected, "account {index} ({address}) has {balance}{denom} instead of {expected}");
         }
         let request = QuerySupplyOfRequest { denom: (*denom).to_owned() };
-        let supply: QuerySupplyOfResponse =
-            query(&mut connection, "/cosmos.bank.v1beta1.Query/SupplyOf", &request)?;
+        let supply: QuerySupplyOfResponse = query(&mut connection, "/cosmos.bank.v1beta1.Query/SupplyOf", &request)?;
         let supply: u128 = supply.amount.context("no supply")?.amount.parse()?;
         let sum: u128 = found.values().sum();
         ensure!(sum == supply, "all {denom} together are {sum}, and the supply is {supply}");

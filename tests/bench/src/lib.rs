@@ -3,6 +3,7 @@
 pub mod balances;
 pub mod chain;
 pub mod end_to_end;
+pub mod flame;
 pub mod folder;
 pub mod machine;
 pub mod queries;

@@ -33,7 +33,8 @@ impl Machine {
             value.unwrap_or_default().trim().to_owned()
         };
         let memory = read("/proc/meminfo");
-        let memory = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let memory =
+            memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
         Self {
             processor: field("model name"),
             sha_extensions: field("flags").split(' ').any(|flag| flag == "sha_ni"),

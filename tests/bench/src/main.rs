@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Parser;
 use plume_bench::chain::{growth, replay};
 use plume_bench::result::ResultFile;
-use plume_bench::{end_to_end, report, soak, state};
+use plume_bench::{end_to_end, flame, report, soak, state};
 
 use arguments::{Arguments, Command};
 
@@ -33,6 +33,10 @@ fn main() -> Result<()> {
             keep(&make()?, output)?;
             Ok(())
         }),
+        Command::Flame { to, arguments } => {
+            let title = to.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            flame::run(&arguments, &title, &to)
+        }
         Command::Report { page } => report::write(output, &page),
         Command::Stage { order } => {
             println!("{}", serde_json::to_string(&growth::stage(&serde_json::from_str(&order)?)?)?);
@@ -59,11 +63,8 @@ impl arguments::ReplayArgs {
                     Some(folder) => tempfile::tempdir_in(folder)?,
                     None => tempfile::tempdir()?,
                 };
-                let at = if self.memory {
-                    replay::Place::Memory
-                } else {
-                    replay::Place::Folder(place.path().to_owned())
-                };
+                let at =
+                    if self.memory { replay::Place::Memory } else { replay::Place::Folder(place.path().to_owned()) };
                 let workload = plume_load::Workload { scheme: *scheme, ..self.load.workload() };
                 result.runs.push(replay::run(&format!("plume {scheme}"), &self.plan(), workload, &at, repetition)?);
             }

@@ -120,7 +120,8 @@ impl ResultFile {
         paths
             .iter()
             .map(|path| {
-                serde_json::from_slice(&std::fs::read(path)?).with_context(|| format!("{} is no result", path.display()))
+                serde_json::from_slice(&std::fs::read(path)?)
+                    .with_context(|| format!("{} is no result", path.display()))
             })
             .collect()
     }

@@ -50,7 +50,8 @@ pub fn run(name: &str, plan: &Plan, length: Length, share: f64) -> Result<Result
     let load = load_settings(&Plan { pace: Pace::Rate(rate), ..plan.clone() }, &running);
 
     let mut result = ResultFile::new("soak", name);
-    let mut run = Run { system: system.to_string(), repetition: 1, settings: running.settings().clone(), ..Run::default() };
+    let mut run =
+        Run { system: system.to_string(), repetition: 1, settings: running.settings().clone(), ..Run::default() };
     run.settings.insert("pace".to_owned(), json!(format!("{rate:.0} a second, open loop")));
     run.settings.insert("share_of_capacity".to_owned(), json!(share));
     run.settings.insert("round_s".to_owned(), json!(length.round.as_secs_f64()));

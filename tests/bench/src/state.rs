@@ -62,7 +62,9 @@ fn runs(json: &Path, repetition: u32) -> Result<Vec<Run>> {
 
 fn flatten(name: &str, value: &Value, figures: &mut Figures) {
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(inner, value)| flatten(&format!("{name}_{inner}"), value, figures)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(inner, value)| flatten(&format!("{name}_{inner}"), value, figures))
+        }
         other => {
             if let Some(number) = other.as_f64() {
                 figures.insert(name.to_owned(), number);

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod bench;
 mod comet;
 mod config;
 mod debug;
@@ -68,6 +69,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rollback(args) => rollback::run(&home, &args)?,
         Command::Prune(args) => prune::run(&home, &args)?,
         Command::Replay(args) => replay::run(&home, &args)?,
+        Command::Bench(command) => bench::run(&home, &command)?,
         Command::Version { long, output } => version::run(long, output),
     }
     Ok(ExitCode::SUCCESS)

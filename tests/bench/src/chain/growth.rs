@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::fill::{Place, execute, fill, open};
 use super::replay::{Load, Plan};
 use crate::end_to_end::place;
+use crate::folder;
 use crate::machine::process_cpu;
 use crate::result::{Figures, ResultFile, Run};
 use crate::system::CHAIN_ID;
-use crate::folder;
 
 /// What a process of its own does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

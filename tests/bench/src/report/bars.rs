@@ -91,14 +91,63 @@ pub fn bars(files: &[ResultFile]) -> Vec<Bar> {
     let (at_least, at_most) = (Direction::AtLeast, Direction::AtMost);
     let bar = |name, floor, extreme, direction, unit, measured| Bar { name, floor, extreme, direction, unit, measured };
     vec![
-        bar("blocks without an engine, secp256k1: signatures' share of the work", 45.0, 65.0, at_least, " %", share("plume secp256k1")),
+        bar(
+            "blocks without an engine, secp256k1: signatures' share of the work",
+            45.0,
+            65.0,
+            at_least,
+            " %",
+            share("plume secp256k1"),
+        ),
         bar("the same, ed25519 in batches", 35.0, 55.0, at_least, " %", share("plume ed25519")),
-        bar("application's CPU per transaction, simd (less CometBFT's with its key-value store) / Plume", 18.0, 26.0, at_least, "x", app_cpu()),
-        bar("end-to-end CPU per transaction with CometBFT, simd / Plume", 8.0, 10.5, at_least, "x", throughput("cpu_us_per_tx", "simd", "comet-1")),
-        bar("committed sends/s, one validator with CometBFT, Plume / simd", 8.0, 12.0, at_least, "x", throughput("committed_per_s", "comet-1", "simd")),
-        bar("four validators with CometBFT on this machine, sends/s", 2000.0, 4000.0, at_least, "", value("throughput-four", "comet-4", "committed_per_s")),
-        bar("broadcast to commit p50, four validators, Plume / CometBFT's key-value store", 1.3, 1.1, at_most, "x", latency()),
-        bar("Raft, one validator, sends/s", 8000.0, 10_000.0, at_least, "", value("throughput", "raft-1", "committed_per_s")),
+        bar(
+            "application's CPU per transaction, simd (less CometBFT's with its key-value store) / Plume",
+            18.0,
+            26.0,
+            at_least,
+            "x",
+            app_cpu(),
+        ),
+        bar(
+            "end-to-end CPU per transaction with CometBFT, simd / Plume",
+            8.0,
+            10.5,
+            at_least,
+            "x",
+            throughput("cpu_us_per_tx", "simd", "comet-1"),
+        ),
+        bar(
+            "committed sends/s, one validator with CometBFT, Plume / simd",
+            8.0,
+            12.0,
+            at_least,
+            "x",
+            throughput("committed_per_s", "comet-1", "simd"),
+        ),
+        bar(
+            "four validators with CometBFT on this machine, sends/s",
+            2000.0,
+            4000.0,
+            at_least,
+            "",
+            value("throughput-four", "comet-4", "committed_per_s"),
+        ),
+        bar(
+            "broadcast to commit p50, four validators, Plume / CometBFT's key-value store",
+            1.3,
+            1.1,
+            at_most,
+            "x",
+            latency(),
+        ),
+        bar(
+            "Raft, one validator, sends/s",
+            8000.0,
+            10_000.0,
+            at_least,
+            "",
+            value("throughput", "raft-1", "committed_per_s"),
+        ),
         bar(
             "state alone, 1M keys, 10k updates a block: block thread's CPU per update",
             if sha { 8.0 } else { 16.0 },
@@ -112,9 +161,23 @@ pub fn bars(files: &[ResultFile]) -> Vec<Bar> {
         bar("start at 10M accounts from a tree checkpoint", 30.0, 10.0, at_most, " s", large("open_from_checkpoint_s")),
         bar("start at 10M accounts without one", 120.0, 60.0, at_most, " s", large("open_s")),
         bar("state sync at 10M accounts", 180.0, 60.0, at_most, " s", large("state_sync_s")),
-        bar("memory per committed key, values and tree", 300.0, 200.0, at_most, " B", large("open_resident_bytes_per_key")),
+        bar(
+            "memory per committed key, values and tree",
+            300.0,
+            200.0,
+            at_most,
+            " B",
+            large("open_resident_bytes_per_key"),
+        ),
         bar("balance query p99 while blocks are full", 50.0, 10.0, at_most, " ms", queries()),
-        bar("old blocks executed again, over the rate at which they were made", 3.0, 10.0, at_least, "x", value("catch-up", "raft-1", "replay_ratio")),
+        bar(
+            "old blocks executed again, over the rate at which they were made",
+            3.0,
+            10.0,
+            at_least,
+            "x",
+            value("catch-up", "raft-1", "replay_ratio"),
+        ),
     ]
 }
 
@@ -143,12 +206,18 @@ mod tests {
                 ("simd", &[("committed_per_s", 500.0), ("cpu_us_per_tx", 2000.0)]),
             ],
         );
-        let files = [throughput, file("latency-four", &[("comet-4", &[("commit_p50_ms", 52.0)]), ("kvstore-4", &[("commit_p50_ms", 40.0)])])];
+        let files = [
+            throughput,
+            file("latency-four", &[("comet-4", &[("commit_p50_ms", 52.0)]), ("kvstore-4", &[("commit_p50_ms", 40.0)])]),
+        ];
         let all = bars(&files);
         let of = |part: &str| all.iter().find(|bar| bar.name.contains(part)).expect("a bar of this name");
         assert_eq!((of("Plume / simd").measured, of("Plume / simd").verdict()), (Some(10.0), "floor reached"));
         assert_eq!((of("end-to-end CPU").measured, of("end-to-end CPU").verdict()), (Some(10.0), "floor reached"));
-        assert_eq!((of("application's CPU").measured, of("application's CPU").ratio()), (Some(19.0), Some(19.0 / 18.0)));
+        assert_eq!(
+            (of("application's CPU").measured, of("application's CPU").ratio()),
+            (Some(19.0), Some(19.0 / 18.0))
+        );
         assert_eq!(of("broadcast to commit").verdict(), "floor reached");
         assert_eq!(of("Raft, one").verdict(), "not measured");
         let slow = Bar { measured: Some(1.31), ..of("broadcast to commit").clone() };

@@ -1,6 +1,7 @@
 //! The page about performance, made of the results alone.
 
 mod bars;
+mod flame;
 mod svg;
 mod tables;
 
@@ -11,6 +12,7 @@ use anyhow::{Context, Result};
 use crate::result::{Figures, ResultFile};
 
 pub use bars::{Bar, Direction, bars};
+pub use flame::Flame;
 pub use svg::{Chart, Line, Scale};
 
 /// Writes the page, and its plots beside the results.
@@ -28,6 +30,14 @@ pub fn write(results: &Path, page: &Path) -> Result<()> {
         std::fs::write(&path, chart.to_svg()).with_context(|| format!("cannot write {}", path.display()))?;
         let link = path.strip_prefix(parent).unwrap_or(&path).display().to_string();
         shown.push((chart.title.clone(), link));
+    }
+    // Pictures that other commands have put there.
+    let mut flames: Vec<_> = std::fs::read_dir(&plots)?.flatten().map(|entry| entry.file_name()).collect();
+    flames.sort();
+    for name in flames.iter().filter_map(|name| name.to_str()).filter(|name| name.starts_with("flame-")) {
+        let path = plots.join(name);
+        let link = path.strip_prefix(parent).unwrap_or(&path).display().to_string();
+        shown.push((format!("Flame graph: {}", name.trim_start_matches("flame-").trim_end_matches(".svg")), link));
     }
     let text = tables::page(&files, &shown);
     std::fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))?;

@@ -102,7 +102,8 @@ impl Chart {
              font-size=\"11\">\n<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
         );
         let mut put = |x: f64, y: f64, anchor: &str, more: &str, text: &str| {
-            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{more}>{}</text>", escape(text));
+            let _ =
+                writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{more}>{}</text>", escape(text));
         };
         put(WIDTH / 2.0, 18.0, "middle", " font-size=\"14\"", &self.title);
         put((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 10.0, "middle", "", &self.x_label);
@@ -126,7 +127,8 @@ impl Chart {
             let path = path.join(" ");
             let _ = writeln!(svg, "<polyline points=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>");
             for (x, y) in line.points.iter().filter(|_| line.points.len() <= 40) {
-                let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", at_x(*x), at_y(*y));
+                let _ =
+                    writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", at_x(*x), at_y(*y));
             }
             let at = TOP + 14.0 * f64::from(row) + 4.0;
             let _ = writeln!(

@@ -20,11 +20,9 @@ fn columns(file: &ResultFile) -> &'static [(&'static str, &'static str)] {
             ("query_rest_p50_ms", "REST p50, ms"),
             ("query_rest_p99_ms", "REST p99, ms"),
         ],
-        ("end-to-end", "catch-up") => &[
-            ("committed_per_s", "made, tx/s"),
-            ("replay_per_s", "executed again, tx/s"),
-            ("replay_ratio", "ratio"),
-        ],
+        ("end-to-end", "catch-up") => {
+            &[("committed_per_s", "made, tx/s"), ("replay_per_s", "executed again, tx/s"), ("replay_ratio", "ratio")]
+        }
         ("end-to-end", _) => &[
             ("committed_per_s", "tx/s"),
             ("cpu_us_per_tx", "CPU, us/tx"),
@@ -40,6 +38,7 @@ fn columns(file: &ResultFile) -> &'static [(&'static str, &'static str)] {
             ("share_of_verification", "share"),
             ("check_us", "CheckTx, us"),
             ("block_after_check_us", "block after CheckTx, us"),
+            ("recheck_untouched_us", "recheck, us"),
             ("app_us", "both, us"),
         ],
         ("growth", _) => &[
@@ -144,8 +143,11 @@ fn table(text: &mut String, file: &ResultFile) {
     text.push('\n');
     for system in &systems {
         let Some(run) = file.runs.iter().find(|run| run.system == *system) else { continue };
-        let settings: Vec<String> =
-            run.settings.iter().map(|(name, value)| format!("{name} {}", value.to_string().trim_matches('"'))).collect();
+        let settings: Vec<String> = run
+            .settings
+            .iter()
+            .map(|(name, value)| format!("{name} {}", value.to_string().trim_matches('"')))
+            .collect();
         if !settings.is_empty() {
             let _ = writeln!(text, "* {system}: {}", settings.join("; "));
         }

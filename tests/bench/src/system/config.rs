@@ -126,9 +126,13 @@ mod tests {
         let limits = Limits { mempool: 7, batch: 50, index: false, ..Limits::default() };
         limits.apply(&file, Duration::from_millis(500)).expect("every key is there");
         let text = std::fs::read_to_string(&file).expect("written");
-        for line in
-            ["max_request_batch_size = 50", "size = 7", "cache_size = 14", "indexer = \"null\"", "timeout_commit = \"500ms\""]
-        {
+        for line in [
+            "max_request_batch_size = 50",
+            "size = 7",
+            "cache_size = 14",
+            "indexer = \"null\"",
+            "timeout_commit = \"500ms\"",
+        ] {
             assert!(text.lines().any(|found| found == line), "{line}");
         }
         assert!(limits.apply(&file, Duration::ZERO).is_err(), "a file that was changed already is refused");

@@ -51,7 +51,8 @@ pub(super) fn start(
     let mut nodes = Vec::new();
     for (home, at) in homes.iter().zip(0..) {
         limits.apply(&home.join("config/config.toml"), Duration::ZERO)?;
-        let mut arguments: Vec<String> = ["start", "--stop-with-stdin", "--log-level", "warn", "--home"].map(Into::into).into();
+        let mut arguments: Vec<String> =
+            ["start", "--stop-with-stdin", "--log-level", "warn", "--home"].map(Into::into).into();
         arguments.push(home.display().to_string());
         arguments.extend(engine.iter().cloned());
         let port = first + at * PORT_STEP;

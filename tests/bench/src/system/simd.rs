@@ -47,9 +47,12 @@ pub(super) fn start(
     document["consensus"]["params"]["block"] = limits.block_params();
     // No inflation: what there is must be what there was.
     let mint = &mut document["app_state"]["mint"];
-    for (section, name) in
-        [("minter", "inflation"), ("params", "inflation_max"), ("params", "inflation_min"), ("params", "inflation_rate_change")]
-    {
+    for (section, name) in [
+        ("minter", "inflation"),
+        ("params", "inflation_max"),
+        ("params", "inflation_min"),
+        ("params", "inflation_rate_change"),
+    ] {
         mint[section][name] = json!("0.000000000000000000");
     }
     genesis::write(document, workload, accounts, &[&file])?;
@@ -59,7 +62,13 @@ pub(super) fn start(
     std::fs::write(&config, node_config("bench".to_owned(), port, port + 1, Vec::new()).to_toml())?;
     limits.apply(&config, limits.simd_pause)?;
     let arguments = [
-        "start", "--minimum-gas-prices", "0stake", "--grpc.enable=false", "--api.enable=false", "--log_level", "error",
+        "start",
+        "--minimum-gas-prices",
+        "0stake",
+        "--grpc.enable=false",
+        "--api.enable=false",
+        "--log_level",
+        "error",
         "--home",
     ];
     let mut arguments: Vec<String> = arguments.map(Into::into).into();
