@@ -178,7 +178,7 @@ mod tests {
             let (mut stream, _) = listener.accept().expect("a client");
             let mut seen = [0; 4096];
             let answers: [&[u8]; 3] = [
-                b"HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\n{\"jsonrpc\":\"2.0\",\"result\":7}\n",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n{\"jsonrpc\":\"2.0\",\"result\":7}\n",
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"res\r\nA;x=y\r\nult\":\"ok\"}\r\n0\r\n\r\n",
                 b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno",
             ];

@@ -21,7 +21,7 @@ pub use server::Server;
 
 use crate::folder::until;
 
-/// Time for a system to make its first block: a large genesis document takes long.
+/// Time for a system to make its first blocks: a large genesis document takes long.
 const START: Duration = Duration::from_secs(900);
 
 /// Chain id of every system, so that transactions are the same bytes.
@@ -70,7 +70,7 @@ impl System {
         }
     }
 
-    /// Writes its homes into `folder` and starts it; returns after the first block.
+    /// Writes its homes into `folder` and starts it; returns after the second block, since queries need a committed one.
     ///
     /// # Errors
     /// A program that is missing or does not start, with the end of its log.
@@ -85,8 +85,8 @@ impl System {
         settings.insert("accounts".to_owned(), json!(if self.is_bank() { workload.accounts } else { 0 }));
         let running = Running { system: self, nodes, settings };
         for node in &running.nodes {
-            let ready = || height(node.rpc()).filter(|height| *height >= 1);
-            until("first block", START, || match node.ended() {
+            let ready = || height(node.rpc()).filter(|height| *height >= 2);
+            until("second block", START, || match node.ended() {
                 Some(end) => Some(Err(end)),
                 None => ready().map(Ok),
             })?
