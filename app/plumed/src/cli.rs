@@ -1,5 +1,6 @@
 //! The command line: names, arguments and flags as the Cosmos SDK has them.
 
+mod bench;
 mod genesis;
 mod keys;
 mod query;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use bench::{BenchCommand, BenchTxArgs};
 pub use genesis::{AddAccountArgs, GenesisCommand, ValidateArgs};
 pub use keys::{BechPrefix, KeyringArgs, KeysAddArgs, KeysCommand};
 pub use query::{BlockKey, OrderBy, PageArgs, QueryArgs, QueryCommand, SearchArgs, TxKey};
@@ -164,6 +166,9 @@ pub enum Command {
     Prune(PruneArgs),
     /// Execute stored blocks again and compare what comes of them.
     Replay(ReplayArgs),
+    /// Measure a test chain under load.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print the version.
     #[command(after_help = "Example:\n  plumed version --long --output json")]
     Version {

@@ -218,6 +218,7 @@ fn print(report: &Report) {
         line("SHA-256 computations per update", &|blocks| blocks.hashes_per_update);
         line("prepare + commit, wall ms/block", &|blocks| blocks.block_ms);
         line("written to storage, B/update", &|blocks| blocks.written_bytes);
+        line("key and value, B/update", &|blocks| blocks.state_bytes);
         line("window of recent versions, MB", &|blocks| blocks.window_bytes as f64 / 1e6);
         println!(
             "  reads meanwhile: {}; kept waiting: p99.9 {:.0} us, p99.99 {:.0} us, longest {:.0} us; above 1 ms: {}",

@@ -36,6 +36,8 @@ pub(crate) struct Blocks {
     pub(crate) block_ms: f64,
     /// Bytes written to storage per update, compactions included.
     pub(crate) written_bytes: f64,
+    /// Bytes of key and value per update.
+    pub(crate) state_bytes: f64,
     pub(crate) disk_bytes: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) window_bytes: usize,
@@ -171,7 +173,7 @@ fn measure(state: &mut State, backend: &Arc<dyn Backend>, plan: &Plan) -> Result
     let mut commit_time = Duration::ZERO;
     let mut outside = Duration::ZERO;
     let mut walls = Vec::new();
-    let (mut updates, mut hashes) = (0, 0);
+    let (mut updates, mut hashes, mut state_bytes) = (0, 0, 0);
     let (cpu_before, written_before) = (process_cpu()?, written_bytes()?);
     for block in 0..plan.blocks {
         // What a transaction would bring along: not the state's cost.
@@ -179,6 +181,8 @@ fn measure(state: &mut State, backend: &Arc<dyn Backend>, plan: &Plan) -> Result
         let writes: Vec<_> = touched(block, plan.updates, plan.accounts)
             .map(|account| (balance_key(account), balance(account, block + 1)))
             .collect();
+        let distinct: std::collections::HashMap<_, _> = writes.iter().map(|(key, value)| (key, value)).collect();
+        state_bytes += distinct.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
         outside += thread_cpu()? - cpu;
 
         let cpu = thread_cpu()?;
@@ -218,6 +222,7 @@ fn measure(state: &mut State, backend: &Arc<dyn Backend>, plan: &Plan) -> Result
         hashes_per_update: hashes as f64 / updates as f64,
         block_ms: walls.get(walls.len() / 2).map_or(0.0, |wall| wall.as_secs_f64() * 1e3),
         written_bytes: written as f64 / updates as f64,
+        state_bytes: state_bytes as f64 / updates as f64,
         disk_bytes: 0,
         resident_bytes: resident_bytes()?,
         window_bytes: report.window_bytes,

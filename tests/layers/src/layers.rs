@@ -50,7 +50,7 @@ impl Layer {
             "framework/state" | "framework/state-rocksdb" => Self::State,
             "framework/interfaces" | "framework/kit" | "framework/engine" | "framework/testkit" => Self::Framework,
             "app/chain" => Self::Chain,
-            "app/client" | "app/gateway" => Self::Shell,
+            "app/client" | "app/gateway" | "app/load" => Self::Shell,
             "app/plumed" => Self::Binary,
             _ if folder.starts_with("modules/") || folder.starts_with("ibc/") => Self::Module,
             _ if folder.starts_with("consensus/") => Self::Shell,

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod bench;
 mod comet;
 mod config;
 mod debug;
@@ -73,6 +74,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::PreUpgrade => return Ok(pre_upgrade::run(&home)),
         Command::Prune(args) => prune::run(&home, &args)?,
         Command::Replay(args) => replay::run(&home, &args)?,
+        Command::Bench(command) => bench::run(&home, &command)?,
         Command::Version { long, output } => version::run(long, output),
     }
     Ok(ExitCode::SUCCESS)

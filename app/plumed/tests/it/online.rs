@@ -37,6 +37,7 @@ fn every_command_that_needs_a_node_works() {
     the_fee_of_an_auxiliary_signature_is_paid_by_another(&chain);
     batches_are_signed_checked_and_sent(&chain);
     a_multisig_account_pays(&chain);
+    a_load_is_sent_and_measured(&chain);
     values_of_the_environment_are_used(&chain);
     an_upgrade_waits_for_the_node(&chain);
     the_hashes_of_all_stores_are_shown(devnet);
@@ -343,4 +344,18 @@ fn the_hashes_of_all_stores_are_shown(devnet: Devnet) {
         let info = crate::run::plumed(&home, &["module-hash-by-height", "--output", "json"]).json();
         assert!(info["version"].as_str().unwrap().parse::<u64>().unwrap() < halt, "{info}");
     }
+}
+
+fn a_load_is_sent_and_measured(chain: &Chain<'_>) {
+    let load = ["bench", "tx", "--from", "alice", "--accounts", "20", "--txs", "60", "--yes"];
+    let open = chain.json(&[&load[..], &["--rate", "200", "--fee", "200"]].concat());
+    assert_eq!((&open["committed"], &open["rate_per_s"]), (&json!(60), &json!(200.0)));
+    // The last is due after 59 / 200 s.
+    assert!(open["seconds"].as_f64().unwrap() > 0.29, "{open}");
+    let [p50, max] = ["p50", "max"].map(|part| open["due_to_commit_ms"][part].as_f64().unwrap());
+    assert!(0.0 < p50 && p50 <= max, "{open}");
+    // Each pays another one of the twenty: nothing is lost but fees.
+    let again = chain.json(&[&load[..], &["--fee", "200", "--seed", "1", "--connections", "2"]].concat());
+    assert_eq!((&again["committed"], &again["rate_per_s"]), (&json!(60), &Value::Null));
+    assert!(again["blocks"].as_u64().unwrap() >= 1 && again["load"]["connections"] == 2, "{again}");
 }

@@ -1,0 +1,65 @@
+//! The machine that figures are from, and clocks.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+/// What figures depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Name of the processor.
+    pub processor: String,
+    /// Whether it has instructions for SHA-256, which most of a state update is.
+    pub sha_extensions: bool,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+    /// Kernel's release.
+    pub kernel: String,
+    /// Whether this program, and so what runs in its process, is built optimised. Figures without it mean nothing.
+    pub optimised: bool,
+}
+
+impl Machine {
+    /// This one.
+    pub fn this() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let field = |name: &str| {
+            let value = cpuinfo.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+            value.unwrap_or_default().trim().to_owned()
+        };
+        let memory = read("/proc/meminfo");
+        let memory =
+            memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
+        Self {
+            processor: field("model name"),
+            sha_extensions: field("flags").split(' ').any(|flag| flag == "sha_ni"),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            memory_mib: memory.map_or(0, |kib: u64| kib / 1024),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            optimised: !cfg!(debug_assertions),
+        }
+    }
+}
+
+/// Processor time of all threads of this process, ended ones included.
+///
+/// # Errors
+/// No such clock.
+pub fn process_cpu() -> Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
+}
+
+/// Processor seconds that all processes of the machine have used.
+pub fn machine_cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks: Vec<u64> = fields.flat_map(str::parse).collect();
+    let idle: u64 = ticks.iter().skip(3).take(2).sum();
+    // The first eight are time; guest time is in the first one already.
+    (ticks.iter().take(8).sum::<u64>() - idle) as f64 / 100.0
+}
