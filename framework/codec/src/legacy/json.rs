@@ -148,11 +148,13 @@ fn read_int(kind: IntKind, json: &Json) -> Result<i128, CodecError> {
         Json::Number(number) => number.to_string(),
         other => return Err(mismatch(other, name)),
     };
-    let number = is_decimal(&digits).then(|| digits.parse::<i128>().ok()).flatten();
-    number.filter(|number| range.contains(number)).ok_or_else(|| {
-        let shown: String = digits.chars().take(SHOWN).collect();
-        failed(format!("json: cannot unmarshal number {shown} into Go value of type {name}"))
-    })
+    match digits.parse::<i128>() {
+        Ok(number) if is_decimal(&digits) && range.contains(&number) => Ok(number),
+        _ => {
+            let shown: String = digits.chars().take(SHOWN).collect();
+            Err(failed(format!("json: cannot unmarshal number {shown} into Go value of type {name}")))
+        }
+    }
 }
 
 /// Digits without leading zeros, perhaps behind a minus: the only form that amino writes. Go reads others, too (`0x1f`,
