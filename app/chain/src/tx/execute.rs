@@ -304,7 +304,12 @@ fn meter(run: &Transactions<'_>, tx: &DecodedTx) -> GasMeter {
 
 /// What the result states as gas wanted: 2^64-1 for a simulation, as the SDK has it, which knows no limit there.
 fn limit(run: &Transactions<'_>, gas: &GasMeter) -> Gas {
-    gas.limit().filter(|_| run.mode != Mode::Simulate).unwrap_or(Gas::MAX)
+    if run.mode == Mode::Simulate { Gas::MAX } else { bound(gas) }
+}
+
+/// What a meter lets use at most.
+fn bound(gas: &GasMeter) -> Gas {
+    gas.limit().unwrap_or(Gas::MAX)
 }
 
 /// Takes a transaction's gas from the block's, at most its limit.
@@ -313,7 +318,7 @@ fn limit(run: &Transactions<'_>, gas: &GasMeter) -> Gas {
 /// `sdk/11` when the block has less left.
 fn take_block_gas(left: &mut Option<u64>, gas: &GasMeter) -> Result<(), TxError> {
     let Some(left) = left else { return Ok(()) };
-    let used = gas.used().min(limit(gas));
+    let used = gas.used().min(bound(gas));
     match left.checked_sub(used.get()) {
         Some(rest) => {
             *left = rest;
@@ -321,7 +326,7 @@ fn take_block_gas(left: &mut Option<u64>, gas: &GasMeter) -> Result<(), TxError>
         }
         None => {
             *left = 0;
-            let (wanted, used) = (limit(gas), gas.used());
+            let (wanted, used) = (bound(gas), gas.used());
             let text = format!("out of gas in location: block gas meter; gasWanted: {wanted}, gasUsed: {used}");
             Err(TxError::wrap(sdk::OUT_OF_GAS, text))
         }
