@@ -55,10 +55,10 @@ pub struct Outcome {
 /// [`LoadError`]; a refused transaction ends the run.
 pub fn drive(txs: &[SignedTx], settings: &LoadSettings) -> Result<Driven, LoadError> {
     let first = settings.nodes.first().ok_or_else(|| LoadError::Setting("no node".to_owned()))?;
-    if let Pace::Rate(rate) = settings.pace {
-        if !(rate.is_finite() && rate > 0.0) {
-            return Err(LoadError::Setting(format!("a rate of {rate}: write transactions a second, above 0")));
-        }
+    if let Pace::Rate(rate) = settings.pace
+        && !(rate.is_finite() && rate > 0.0)
+    {
+        return Err(LoadError::Setting(format!("a rate of {rate}: write transactions a second, above 0")));
     }
     let batch = match settings.pace {
         Pace::Closed { in_flight } => settings.batch.min(usize::try_from(in_flight).unwrap_or(usize::MAX)).max(1),

@@ -19,6 +19,9 @@ use crate::system::BALANCE;
 /// Owners asked for at once.
 const PAGE: u64 = 5000;
 
+/// One denomination's part of a change.
+type Part = fn(&Delta) -> i64;
+
 /// Asks for a gRPC query over ABCI.
 ///
 /// # Errors
@@ -74,7 +77,7 @@ fn owners(connection: &mut Connection, denom: &str) -> Result<HashMap<String, u1
 pub fn check(rpc: &str, workload: &Workload, accounts: &Accounts, transfers: &[Transfer]) -> Result<String> {
     let mut connection = Connection::open(rpc)?;
     let deltas = workload.deltas(transfers);
-    let denoms: &[(&str, fn(&Delta) -> i64)] = match workload.kind {
+    let denoms: &[(&str, Part)] = match workload.kind {
         Kind::Send => &[("stake", |delta| delta.coins)],
         Kind::Exchange => &[("stake", |delta| delta.coins), ("asset", |delta| delta.assets)],
     };

@@ -16,9 +16,10 @@ fn bench(folder: &Path, arguments: &[&str]) -> Output {
     Command::new("timeout")
         .args(["--kill-after=5", PATIENCE_S])
         .arg(env!("CARGO_BIN_EXE_plume-bench"))
-        .args(arguments)
+        // Before the command: some take everything that comes last.
         .arg("--output")
         .arg(folder)
+        .args(arguments)
         .output()
         .expect("timeout is part of coreutils")
 }

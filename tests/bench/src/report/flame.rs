@@ -28,7 +28,8 @@ impl Flame {
             if line.starts_with(char::is_whitespace) && !line.trim().is_empty() {
                 frames.push(function(line.trim()));
             } else if line.trim().is_empty() && !frames.is_empty() {
-                flame.add(frames.drain(..).rev());
+                // Where unwinding ends, or jumps over a library without tables.
+                flame.add(frames.drain(..).rev().filter(|function| function != "[unknown]"));
             }
         }
         flame
@@ -130,6 +131,7 @@ mod tests {
             bench 1 [000] 5.2: 1 cpu-clock:\n\
             \t    5599 other::work+0x0 (/bin/b)\n\
             \t    5582 main+0x9 (/bin/b)\n\
+            \t    7fff [unknown] (/lib/c)\n\
             \n";
         let flame = Flame::from_perf_script(text);
         assert_eq!((flame.samples(), flame.depth()), (2, 2));
