@@ -2,6 +2,7 @@
 
 mod answer;
 mod call;
+mod comments;
 mod cors;
 mod fields;
 mod go;
