@@ -234,6 +234,7 @@ async fn ten_thousand_quiet_connections_harm_nobody() {
     // On a slow machine some end before, because their clients answer no ping.
     assert!(open <= 10_001 && evicted > 1000, "{open} open, {evicted} evicted");
     assert!(worst < Duration::from_secs(2), "{worst:?}");
-    assert!(grown[1] < grown[0] + grown[0] / 4 + (16 << 20), "{grown:?}");
+    // So much for each place, however many clients come: HTTP/2 keeps tables and buffers for each.
+    assert!(grown.iter().all(|grown| *grown < 40 * 1024 * QUIET as u64), "{grown:?}");
     server.shutdown().await;
 }
