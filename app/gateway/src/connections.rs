@@ -74,6 +74,11 @@ impl Connections {
         Some(Place { connections: self.clone(), connection, id })
     }
 
+    /// The door that they come through.
+    pub(crate) fn door(&self) -> Door {
+        self.door
+    }
+
     fn tick(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }

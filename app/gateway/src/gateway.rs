@@ -8,10 +8,10 @@ use plume_engine::{Engine, Reader};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::grpc::{Grpc, GrpcServer};
+use crate::grpc::Grpc;
 use crate::observe::{Metrics, Telemetry};
-use crate::rest::{ApiServer, Rest, RestSettings, Web};
-use crate::{Descriptors, GrpcSettings, Methods, NodeSettings, Services, grpc, rest};
+use crate::rest::{Rest, RestSettings, Web};
+use crate::{Descriptors, GrpcSettings, Methods, NodeSettings, Server, Services, grpc, rest};
 
 /// Queries that run at one time; further ones wait. More would only share the same processors with the node's own work.
 const AT_ONCE: usize = 16;
@@ -87,7 +87,7 @@ impl Gateway {
         let metrics = Metrics::new(settings.telemetry.clone());
         let open = runtime.block_on(open(methods, engine, descriptors, settings, metrics.clone()))?;
         let (stop, stopped) = watch::channel(false);
-        let (grpc, rest) = (open.grpc.as_ref().map(GrpcServer::addr), open.rest.as_ref().map(ApiServer::addr));
+        let (grpc, rest) = (open.grpc.as_ref().map(Server::addr), open.rest.as_ref().map(Server::addr));
         let thread = std::thread::Builder::new().name("gateway".to_owned());
         let thread = thread.spawn(move || run(runtime, open, stopped))?;
         Ok(Self { grpc, rest, metrics, stop, thread: Some(thread) })
@@ -130,8 +130,8 @@ impl Drop for Gateway {
 
 /// The servers that run.
 struct Open {
-    grpc: Option<GrpcServer>,
-    rest: Option<ApiServer>,
+    grpc: Option<Server>,
+    rest: Option<Server>,
 }
 
 async fn open<R: Reader>(
@@ -157,12 +157,12 @@ async fn open<R: Reader>(
     let rest = match rest {
         Some(settings) => {
             let rest = Rest::new(methods, descriptors.pool(), settings, metrics)?;
-            Some(ApiServer::start(Arc::new(rest), web).await?)
+            Some(Arc::new(rest).serve(web).await?)
         }
         None => None,
     };
     let grpc = match grpc {
-        Some(door) => Some(GrpcServer::start(door).await?),
+        Some(door) => Some(door.serve().await?),
         None => None,
     };
     Ok(Open { grpc, rest })

@@ -17,6 +17,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -26,15 +27,16 @@ use plume_primitives::Height;
 use tokio::sync::mpsc;
 use tokio::time::Instant as Deadline;
 
+use crate::connections::Activity;
 use crate::observe::{Access, Door, Metrics};
 use crate::{Answer, Backend, Call, Code, Descriptors, GrpcSettings, Status};
 
-pub use server::{GrpcServer, StartError};
+pub use server::StartError;
 
 /// Header and metadata that name the height to read, and the height that was read.
 pub(crate) const HEIGHT: &str = "x-cosmos-block-height";
 
-/// The gRPC door: a function from HTTP requests to answers. [`GrpcServer`] puts it behind a socket.
+/// The gRPC door: a function from HTTP requests to answers. [`Grpc::serve`] puts it behind a socket.
 pub struct Grpc {
     backend: Arc<dyn Backend>,
     reflection: reflection::Reflection,
@@ -98,7 +100,7 @@ impl Grpc {
         let outcome = match deadline::of(&parts.headers, self.settings.timeout) {
             Ok(limit) => {
                 let deadline = Deadline::now() + limit;
-                let answered = self.dispatch(&path, &parts.headers, body, deadline, &mut seen);
+                let answered = self.dispatch(&path, &parts, body, deadline, &mut seen);
                 match tokio::time::timeout_at(deadline, answered).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(Status::new(Code::DeadlineExceeded, "context deadline exceeded")),
@@ -130,7 +132,7 @@ impl Grpc {
     async fn dispatch(
         self: &Arc<Self>,
         path: &str,
-        headers: &HeaderMap,
+        Parts { headers, extensions, .. }: &Parts,
         body: Body,
         deadline: Deadline,
         seen: &mut Seen,
@@ -156,6 +158,9 @@ impl Grpc {
         seen.known = true;
         let height = height(headers)?;
         let request = one(&mut messages).await?;
+        // # Security
+        // Only now: connections whose request never comes whole make room for others.
+        let _busy = extensions.get::<Activity>().map(Activity::busy);
         seen.received = request.len();
         let answer = match path {
             health::CHECK => Answer { response: self.health.check(&request)?, height: Height::ZERO },

@@ -16,7 +16,7 @@ use crate::observe::Telemetry;
 use crate::{Methods, NodeSettings, Services};
 
 /// A door over the fakes.
-fn door(settings: GrpcSettings) -> Arc<Grpc> {
+pub(super) fn door(settings: GrpcSettings) -> Arc<Grpc> {
     let descriptors = Arc::new(Descriptors::decode(plume_proto::DESCRIPTOR_SET).unwrap());
     let engine = Arc::new(FakeEngine { tx: Bytes::from_static(b"tx") });
     let reader = FakeReader::default();

@@ -2,6 +2,7 @@
 
 mod answer;
 mod call;
+mod comments;
 mod cors;
 mod fields;
 mod go;
@@ -32,14 +33,14 @@ use serde_json::json;
 pub use answer::http_status;
 pub use openapi::document as openapi_document;
 pub use routes::{RouteError, RouteTable};
-pub use server::{ApiServer, StartError, Web};
+pub use server::{StartError, Web};
 pub use settings::RestSettings;
 
 use crate::connections::Activity;
 use crate::observe::{Access, Door, Metrics, PROMETHEUS_TEXT};
 use crate::{Answer, Backend, Call, Code, Status};
 
-/// The REST door: a function from HTTP requests to answers. [`ApiServer`] puts it behind a socket.
+/// The REST door: a function from HTTP requests to answers. [`Rest::serve`] puts it behind a socket.
 pub struct Rest {
     backend: Arc<dyn Backend>,
     routes: RouteTable,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value as Json, json};
 
+use super::comments::Comments;
 use super::routes::{RequestBody, Route, RouteTable};
 
 /// Name of the schema of an error.
@@ -18,10 +19,14 @@ const VERBS: [&str; 7] = ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTI
 /// Schemas say what [`plume_codec::to_json`] writes: 64-bit integers as text, bytes as base64 or null, unset messages as
 /// null, decimals with 18 places, `Any` with `@type`.
 pub fn document(routes: &RouteTable, title: &str) -> Json {
-    let mut schemas = Schemas::default();
+    let comments = Comments::of_sources();
+    let mut schemas = Schemas { comments: &comments, done: BTreeMap::new() };
     let mut paths = Paths::default();
+    let mut services: BTreeMap<&str, Option<String>> = BTreeMap::new();
     for route in routes.reachable().filter(|route| VERBS.contains(&route.verb.as_str())) {
         let (path, names) = paths.of(route);
+        let (service, _) = names_of(route);
+        services.entry(service).or_insert_with(|| comments.of(service));
         let operation = operation(route, &names, &mut schemas);
         let verb = route.verb.as_str().to_ascii_lowercase();
         paths.add(&path, verb, operation);
@@ -35,6 +40,7 @@ pub fn document(routes: &RouteTable, title: &str) -> Json {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Every query of the chain as JSON, by the rules of the Cosmos SDK's gateway.",
         },
+        "tags": services.into_iter().map(|(name, text)| described(json!({ "name": name }), text)).collect::<Vec<_>>(),
         "paths": paths.paths,
         "components": {
             "schemas": components,
@@ -75,20 +81,36 @@ impl Paths {
     }
 }
 
-fn operation(route: &Route, names: &[String], schemas: &mut Schemas) -> Json {
-    let (service, method) = route.method.trim_start_matches('/').split_once('/').unwrap_or_default();
+/// Service and method of a route.
+fn names_of(route: &Route) -> (&str, &str) {
+    route.method.trim_start_matches('/').split_once('/').unwrap_or_default()
+}
+
+/// With what the sources say about it, if they do.
+fn described(mut json: Json, text: Option<String>) -> Json {
+    if let Some(text) = text {
+        json["description"] = text.into();
+    }
+    json
+}
+
+fn operation(route: &Route, names: &[String], schemas: &mut Schemas<'_>) -> Json {
+    let (service, method) = names_of(route);
     let mut parameters = vec![json!({ "$ref": "#/components/parameters/height" })];
     for (variable, name) in route.template.variables().iter().zip(names) {
         let path: Vec<&str> = variable.field.split('.').collect();
         let mut parameter = json!({ "name": name, "in": "path", "required": true });
-        parameter["schema"] = leaf(&route.input, &path).map_or_else(|| json!({}), |field| parameter_schema(&field));
-        if route.template.spans_segments(variable) {
-            parameter["description"] = "May hold slashes.".into();
-        }
-        parameters.push(parameter);
+        let field = leaf(&route.input, &path);
+        parameter["schema"] = field.as_ref().map_or_else(|| json!({}), parameter_schema);
+        let text = field.and_then(|field| schemas.comments.of(field.full_name()));
+        let slashes = route.template.spans_segments(variable).then(|| "May hold slashes.".to_owned());
+        let texts: Vec<_> = text.into_iter().chain(slashes).collect();
+        parameters.push(described(parameter, (!texts.is_empty()).then(|| texts.join(" "))));
     }
     if route.body != RequestBody::Whole {
-        query_parameters(&route.input, &mut Vec::new(), &mut Vec::new(), &route.taken, &mut parameters);
+        let mut query = Query { comments: schemas.comments, taken: &route.taken, parameters: Vec::new() };
+        query.collect(&route.input, &mut Vec::new(), &mut Vec::new());
+        parameters.append(&mut query.parameters);
     }
     let response = match &route.response_body {
         None => schemas.message(&route.output),
@@ -124,7 +146,7 @@ fn operation(route: &Route, names: &[String], schemas: &mut Schemas) -> Json {
     if let Some(schema) = body {
         operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema } } });
     }
-    operation
+    described(operation, schemas.comments.of(&format!("{service}.{method}")))
 }
 
 fn leaf(message: &MessageDescriptor, path: &[&str]) -> Option<FieldDescriptor> {
@@ -136,36 +158,42 @@ fn leaf(message: &MessageDescriptor, path: &[&str]) -> Option<FieldDescriptor> {
     }
 }
 
-/// One parameter for each field that text can set, those of nested messages as `outer.inner`.
-fn query_parameters(
-    message: &MessageDescriptor,
-    path: &mut Vec<String>,
-    inside: &mut Vec<String>,
-    taken: &[Vec<String>],
-    parameters: &mut Vec<Json>,
-) {
-    inside.push(message.full_name().to_owned());
-    for field in message.fields() {
-        path.push(field.name().to_owned());
-        let is_taken = taken.contains(path);
-        match field.kind() {
-            _ if is_taken || field.is_map() => {}
-            Kind::Message(inner) if !is_time(&inner) => {
-                // A message inside itself has no end.
-                if !field.is_list() && !inside.iter().any(|name| name == inner.full_name()) {
-                    query_parameters(&inner, path, inside, taken, parameters);
+/// The parameters of a query.
+struct Query<'a> {
+    comments: &'a Comments,
+    /// Fields that the path or the body sets.
+    taken: &'a [Vec<String>],
+    parameters: Vec<Json>,
+}
+
+impl Query<'_> {
+    /// One parameter for each field that text can set, those of nested messages as `outer.inner`.
+    fn collect(&mut self, message: &MessageDescriptor, path: &mut Vec<String>, inside: &mut Vec<String>) {
+        inside.push(message.full_name().to_owned());
+        for field in message.fields() {
+            path.push(field.name().to_owned());
+            let is_taken = self.taken.contains(path);
+            match field.kind() {
+                _ if is_taken || field.is_map() => {}
+                Kind::Message(inner) if !is_time(&inner) => {
+                    // A message inside itself has no end.
+                    if !field.is_list() && !inside.iter().any(|name| name == inner.full_name()) {
+                        self.collect(&inner, path, inside);
+                    }
+                }
+                Kind::Message(_) if field.is_list() => {}
+                _ => {
+                    let schema = parameter_schema(&field);
+                    let schema = if field.is_list() { json!({ "type": "array", "items": schema }) } else { schema };
+                    let parameter =
+                        json!({ "name": path.join("."), "in": "query", "required": false, "schema": schema });
+                    self.parameters.push(described(parameter, self.comments.of(field.full_name())));
                 }
             }
-            Kind::Message(_) if field.is_list() => {}
-            _ => {
-                let schema = parameter_schema(&field);
-                let schema = if field.is_list() { json!({ "type": "array", "items": schema }) } else { schema };
-                parameters.push(json!({ "name": path.join("."), "in": "query", "required": false, "schema": schema }));
-            }
+            path.pop();
         }
-        path.pop();
+        inside.pop();
     }
-    inside.pop();
 }
 
 fn is_time(message: &MessageDescriptor) -> bool {
@@ -252,12 +280,12 @@ fn scalar(field: &FieldDescriptor) -> Json {
 }
 
 /// Schemas of messages and enumerations, each once.
-#[derive(Default)]
-struct Schemas {
+struct Schemas<'a> {
+    comments: &'a Comments,
     done: BTreeMap<String, Json>,
 }
 
-impl Schemas {
+impl Schemas<'_> {
     fn all(self) -> Map<String, Json> {
         self.done.into_iter().collect()
     }
@@ -285,10 +313,20 @@ impl Schemas {
             let order = &message.descriptor_proto().field;
             fields.sort_by_key(|field| order.iter().position(|declared| declared.name() == field.name()));
             let properties: Map<_, _> =
-                fields.iter().map(|field| (field.name().to_owned(), self.field(field))).collect();
-            self.done.insert(name.clone(), json!({ "type": "object", "properties": properties }));
+                fields.iter().map(|field| (field.name().to_owned(), self.property(field))).collect();
+            let schema = json!({ "type": "object", "properties": properties });
+            self.done.insert(name.clone(), described(schema, self.comments.of(&name)));
         }
         reference(&name)
+    }
+
+    /// A field with what the sources say about it. Beside a reference nothing else counts, hence the list of one.
+    fn property(&mut self, field: &FieldDescriptor) -> Json {
+        let schema = self.field(field);
+        match self.comments.of(field.full_name()) {
+            Some(text) if schema.get("$ref").is_some() => json!({ "allOf": [schema], "description": text }),
+            text => described(schema, text),
+        }
     }
 
     fn field(&mut self, field: &FieldDescriptor) -> Json {
@@ -315,7 +353,10 @@ impl Schemas {
             Kind::Message(message) => self.message(&message),
             Kind::Enum(values) => {
                 let name = values.full_name().to_owned();
-                self.done.entry(name.clone()).or_insert_with(|| enumeration(&values));
+                let comments = self.comments;
+                self.done
+                    .entry(name.clone())
+                    .or_insert_with(|| described(enumeration(&values), comments.of_enumeration(&values)));
                 reference(&name)
             }
             _ => scalar(field),

@@ -136,6 +136,51 @@ fn schemas_say_what_the_encoder_writes() {
     assert_eq!(colors, &json!({ "type": "string", "enum": ["COLOR_UNSPECIFIED", "COLOR_RED", "COLOR_BLUE"] }));
 }
 
+#[test]
+fn comments_of_the_sources_are_the_descriptions() {
+    let document = document();
+    let balance = &document["paths"]["/cosmos/bank/v1beta1/balances/{address}/by_denom"]["get"];
+    let sources =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/cosmos/bank/v1beta1/query.proto"));
+    let sources = sources.expect("a source");
+    let of_method =
+        sources.split_once("  rpc Balance(").expect("the method").0.rsplit_once("// ").expect("a comment").1;
+    assert_eq!(balance["description"], of_method.trim());
+
+    let schemas = &document["components"]["schemas"];
+    let message = &schemas["cosmos.bank.v1beta1.MsgMultiSend"];
+    assert!(message.is_null(), "no route has it");
+    let metadata = &schemas["cosmos.bank.v1beta1.Metadata"];
+    assert!(metadata["description"].as_str().is_some_and(|text| !text.is_empty()), "{metadata}");
+    let tags = document["tags"].as_array().expect("tags");
+    assert!(tags.iter().any(|tag| tag["name"] == "cosmos.bank.v1beta1.Query"), "{tags:?}");
+    let used: BTreeSet<_> =
+        operations(&document).iter().map(|(.., operation)| operation["tags"][0].clone().to_string()).collect();
+    let declared: BTreeSet<_> = tags.iter().map(|tag| tag["name"].to_string()).collect();
+    assert_eq!(used, declared);
+
+    // Every method of the chain's own interfaces says what it does, with its parameters.
+    let own = operations(&document).into_iter().filter(|(_, _, operation)| {
+        let tag = operation["tags"][0].as_str().expect("a service");
+        tag.starts_with("plume.") || tag.starts_with("cosmos.bank.") || tag.starts_with("cosmos.auth.")
+    });
+    for (path, verb, operation) in own {
+        let text = operation["description"].as_str().unwrap_or_else(|| panic!("{verb} {path} has no description"));
+        assert!(!text.is_empty() && !text.contains("\\n") && !text.contains('\t'), "{verb} {path}: {text}");
+    }
+    // Beside a reference, a description would not count.
+    let texts = document.to_string().matches("\"description\":").count();
+    assert!(texts > 300, "{texts} descriptions");
+}
+
+#[test]
+fn the_page_shows_what_the_document_says() {
+    let page = include_str!("../../src/rest/page.html");
+    for shown in ["operation.description", "parameter.description", "spec.tags", "openapi.json"] {
+        assert!(page.contains(shown), "{shown}");
+    }
+}
+
 /// The schema of a message has exactly the fields that its JSON has.
 #[tokio::test]
 async fn the_answer_has_the_fields_of_its_schema() {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Response;
+use plume_gateway::Server;
 use plume_gateway::observe::Telemetry;
-use plume_gateway::rest::{ApiServer, RestSettings, StartError, Web};
+use plume_gateway::rest::{RestSettings, StartError, Web};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -20,9 +21,9 @@ fn settings() -> RestSettings {
     RestSettings { address: "tcp://127.0.0.1:0".to_owned(), ..RestSettings::default() }
 }
 
-async fn start(settings: RestSettings) -> (ApiServer, World) {
+async fn start(settings: RestSettings) -> (Server, World) {
     let world = World::with(settings, Telemetry::default(), None);
-    let server = ApiServer::start(world.rest.clone(), None).await.expect("a free port");
+    let server = world.rest.clone().serve(None).await.expect("a free port");
     (server, world)
 }
 
@@ -184,7 +185,7 @@ async fn grpc_web_goes_elsewhere() {
             async move { Response::builder().header("content-type", kind).body(Body::from("web")).expect("valid") },
         )
     });
-    let server = ApiServer::start(Arc::new(rest.expect("well formed")), Some(web)).await.expect("a free port");
+    let server = Arc::new(rest.expect("well formed")).serve(Some(web)).await.expect("a free port");
     let request = b"POST /toy.v1.Query/Echo HTTP/1.1\r\nhost: x\r\norigin: https://a.example\r\nconnection: close\r\n\
                     content-type: application/grpc-web+proto\r\ncontent-length: 0\r\n\r\n";
     let text = talk(server.addr(), request).await;
@@ -199,10 +200,10 @@ async fn a_server_that_cannot_listen_says_so() {
     let (server, _world) = start(settings()).await;
     let taken = format!("tcp://{}", server.addr());
     let world = World::with(RestSettings { address: taken, ..settings() }, Telemetry::default(), None);
-    assert!(matches!(ApiServer::start(world.rest, None).await, Err(StartError::Listen { .. })));
+    assert!(matches!(world.rest.serve(None).await, Err(StartError::Listen { .. })));
     let world =
         World::with(RestSettings { address: "localhost:1".to_owned(), ..settings() }, Telemetry::default(), None);
-    assert!(matches!(ApiServer::start(world.rest, None).await, Err(StartError::Address(_))));
+    assert!(matches!(world.rest.serve(None).await, Err(StartError::Address(_))));
     let addr = server.addr();
     server.shutdown().await;
     assert!(TcpStream::connect(addr).await.is_err(), "nothing listens any more");

@@ -6,7 +6,7 @@ use plume_primitives::Timestamp;
 use super::json::integer_text;
 use super::names::disfix;
 use super::shape::{Field, IntKind, Interface, Kind, List, Shape, Work, deeper};
-use super::value::{Concrete, Value};
+use super::value::Value;
 use crate::CodecError;
 use crate::wire::{Reader, WireType};
 
@@ -308,7 +308,7 @@ fn read_interface(interface: Interface, bytes: &[u8], work: &mut Work, depth: us
         Some(length) => {
             let mut reader = Reader::new(content);
             let key = reader.bytes()?;
-            require_key_length(concrete, key.len(), length)?;
+            require_key_length(key.len(), length)?;
             if !reader.is_empty() {
                 return Err(failed("bytes left over after reading interface contents"));
             }
@@ -320,6 +320,6 @@ fn read_interface(interface: Interface, bytes: &[u8], work: &mut Work, depth: us
 }
 
 /// Keys of another size are none.
-pub(super) fn require_key_length(_: Concrete, found: usize, wanted: usize) -> Result<(), CodecError> {
+pub(super) fn require_key_length(found: usize, wanted: usize) -> Result<(), CodecError> {
     if found == wanted { Ok(()) } else { Err(failed("invalid pubkey size: invalid pubkey")) }
 }

@@ -191,7 +191,7 @@ fn read_interface(interface: Interface, json: &Json, work: &mut Work, depth: usi
     let inner = match concrete.key_length() {
         Some(length) => {
             let key = read_bytes(content)?;
-            require_key_length(concrete, key.len(), length)?;
+            require_key_length(key.len(), length)?;
             Value::Bytes(key)
         }
         None if concrete.is_threshold_key() => threshold_key(content, work, deeper(depth)?)?,

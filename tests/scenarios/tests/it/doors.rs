@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
@@ -85,7 +86,7 @@ impl Engine for OneBlock {
     }
 }
 
-struct Doors {
+pub struct Doors {
     reader: ChainReader,
     rest: Rest,
     grpc: Arc<Grpc>,
@@ -94,10 +95,10 @@ struct Doors {
 }
 
 /// What a door answers: bytes or JSON with the height, or a code with a text.
-type Outcome<T> = Result<(T, u64), (u32, String)>;
+pub type Outcome<T> = Result<(T, u64), (u32, String)>;
 
 impl Doors {
-    fn open() -> Self {
+    pub fn open() -> Self {
         let mut net = Net::new();
         let tx = net.tx("alice").msg(&send(&addr("alice"), &addr("bob"), 5)).sign();
         let result = net.run(tx.clone());
@@ -110,13 +111,15 @@ impl Doors {
         let services = Services::new(reader.clone(), engine, descriptors.clone(), NodeSettings::default());
         let backend: Arc<dyn Backend> = Arc::new(Methods::new(reader.clone(), services, 4));
         let metrics = Metrics::new(Telemetry::default());
-        let rest = Rest::new(backend.clone(), descriptors.pool(), RestSettings::default(), metrics.clone()).unwrap();
+        // Whole bodies are there at once; only those that never end wait.
+        let settings = RestSettings { read_timeout: Duration::from_millis(200), ..RestSettings::default() };
+        let rest = Rest::new(backend.clone(), descriptors.pool(), settings, metrics.clone()).unwrap();
         let grpc = Arc::new(Grpc::new(backend, descriptors, GrpcSettings::default(), metrics, || true));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Self { reader, rest, grpc, runtime, tx }
     }
 
-    fn abci(&self, method: &str, request: &[u8], height: Option<u64>) -> Outcome<Bytes> {
+    pub fn abci(&self, method: &str, request: &[u8], height: Option<u64>) -> Outcome<Bytes> {
         match self.reader.query(method, request, height.map(Height), false) {
             Ok(answer) => Ok((answer.value, answer.height.get())),
             Err(error) => Err((error.grpc_code, error.message)),
@@ -127,8 +130,13 @@ impl Doors {
         let request = Request::builder().method(verb).uri(target);
         let request = height.iter().fold(request, |request, height| request.header("x-cosmos-block-height", *height));
         let body = if verb == "POST" { Body::from(body.to_string()) } else { Body::empty() };
+        self.rest_request(request.body(body).unwrap())
+    }
+
+    pub fn rest_request(&self, request: Request<Body>) -> Outcome<Json> {
+        let target = request.uri().to_string();
         let (parts, json) = self.runtime.block_on(async {
-            let (parts, body) = self.rest.handle(request.body(body).unwrap(), CLIENT).await.into_parts();
+            let (parts, body) = self.rest.handle(request, CLIENT).await.into_parts();
             let body = to_bytes(body, usize::MAX).await.unwrap();
             (parts, serde_json::from_slice::<Json>(&body).unwrap_or_else(|error| panic!("{target}: {error}")))
         });
@@ -146,8 +154,21 @@ impl Doors {
         let request = height.iter().fold(request, |request, height| request.header("x-cosmos-block-height", *height));
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let body = [&[0][..], &length, message].concat();
+        self.grpc_request(request.body(Body::from(body)).unwrap())
+    }
+
+    /// Status and text, where the status is not that of a gRPC code.
+    pub fn rest_status(&self, request: Request<Body>) -> (u16, String) {
         self.runtime.block_on(async {
-            let (parts, body) = self.grpc.handle(request.body(Body::from(body)).unwrap(), CLIENT).await.into_parts();
+            let (parts, body) = self.rest.handle(request, CLIENT).await.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            (parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+        })
+    }
+
+    pub fn grpc_request(&self, request: Request<Body>) -> Outcome<Bytes> {
+        self.runtime.block_on(async {
+            let (parts, body) = self.grpc.handle(request, CLIENT).await.into_parts();
             let body = body.collect().await.unwrap();
             // A refusal without a message has its status in the head.
             let trailers = body.trailers().cloned().unwrap_or_else(|| parts.headers.clone());
@@ -157,6 +178,29 @@ impl Doors {
                 return Err((code, percent_decoded(text)));
             }
             Ok((body.to_bytes().slice(5..), number(&parts.headers, "x-cosmos-block-height")))
+        })
+    }
+
+    /// As a browser asks: trailers are the last frame of the body.
+    pub fn web_request(&self, request: Request<Body>) -> Outcome<Bytes> {
+        self.runtime.block_on(async {
+            let (parts, body) = self.grpc.handle_web(request, CLIENT).await.into_parts();
+            let mut rest = body.collect().await.unwrap().to_bytes();
+            let (mut message, mut trailers) = (Bytes::new(), String::new());
+            while !rest.is_empty() {
+                let head = rest.split_to(5);
+                let length = u32::from_be_bytes(head[1..].try_into().unwrap());
+                let content = rest.split_to(usize::try_from(length).unwrap());
+                if head[0] == 0 { message = content } else { trailers = String::from_utf8(content.to_vec()).unwrap() }
+            }
+            let trailer = |name: &str| {
+                let lines = trailers.lines().filter_map(|line| line.split_once(':'));
+                lines.filter(|(known, _)| *known == name).map(|(_, value)| value.trim()).next().unwrap_or_default()
+            };
+            match trailer("grpc-status").parse().unwrap() {
+                0 => Ok((message, number(&parts.headers, "x-cosmos-block-height"))),
+                code => Err((code, percent_decoded(trailer("grpc-message")))),
+            }
         })
     }
 
@@ -219,6 +263,10 @@ fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
+
+/// A legacy transaction.
+const AMINO_TX: &str =
+    r#"{"type":"cosmos-sdk/StdTx","value":{"msg":[{"type":"cosmos-sdk/MsgSend","value":{"amount":[]}}],"memo":"m"}}"#;
 
 /// A question for each route, and more for those that can be refused.
 fn cases(tx: &Bytes) -> Vec<Case> {
@@ -417,6 +465,27 @@ fn cases(tx: &Bytes) -> Vec<Case> {
         post("/cosmos.tx.v1beta1.Service/TxDecode", "/cosmos/tx/v1beta1/decode", json!({ "tx_bytes": raw })),
         post("/cosmos.tx.v1beta1.Service/TxDecode", "/cosmos/tx/v1beta1/decode", json!({ "tx_bytes": "AQ==" })),
         post("/cosmos.tx.v1beta1.Service/TxEncode", "/cosmos/tx/v1beta1/encode", json!({ "tx": decoded })),
+        post(
+            "/cosmos.tx.v1beta1.Service/TxEncodeAmino",
+            "/cosmos/tx/v1beta1/encode/amino",
+            json!({ "amino_json": AMINO_TX }),
+        ),
+        post("/cosmos.tx.v1beta1.Service/TxEncodeAmino", "/cosmos/tx/v1beta1/encode/amino", json!({})),
+        post(
+            "/cosmos.tx.v1beta1.Service/TxEncodeAmino",
+            "/cosmos/tx/v1beta1/encode/amino",
+            json!({ "amino_json": "{" }),
+        ),
+        post(
+            "/cosmos.tx.v1beta1.Service/TxDecodeAmino",
+            "/cosmos/tx/v1beta1/decode/amino",
+            json!({ "amino_binary": base64(&plume_codec::legacy_tx_from_json(AMINO_TX).unwrap()) }),
+        ),
+        post(
+            "/cosmos.tx.v1beta1.Service/TxDecodeAmino",
+            "/cosmos/tx/v1beta1/decode/amino",
+            json!({ "amino_binary": raw }),
+        ),
         post("/cosmos.tx.v1beta1.Service/Simulate", "/cosmos/tx/v1beta1/simulate", json!({ "tx_bytes": raw })),
         post(
             "/cosmos.tx.v1beta1.Service/BroadcastTx",
