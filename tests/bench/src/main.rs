@@ -12,6 +12,10 @@ use plume_bench::{end_to_end, flame, report, soak, state};
 
 use arguments::{Arguments, Command};
 
+/// As in `plumed`: benchmarks without processes run the state machine in this one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let Arguments { command, output } = Arguments::parse();
     let output = output.as_path();
