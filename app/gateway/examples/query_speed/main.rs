@@ -7,7 +7,7 @@
 //! Two measurements for each door. *Throughput*: every connection asks again as soon as it is answered. *Latency*: calls
 //! start at a stated rate whatever the node does, and each is timed from the moment at which it should have started, so
 //! that a node which stalls is charged for all that waited. To measure while blocks are full, let another command fill
-//! them (`devnet-throughput` of `tests/devnet`).
+//! them (`plume-bench end-to-end`, or `plumed bench tx` on a running chain).
 
 mod clients;
 mod load;
