@@ -148,6 +148,19 @@ impl Drop for Unlink {
     }
 }
 
+/// Waits for the thread of the state machine when a node does not start: a process must not end while a thread closes a
+/// database, or RocksDB aborts it.
+#[derive(Default)]
+struct Ending(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.0.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the state machine's thread panicked");
+        }
+    }
+}
+
 /// The channels of a connection, most urgent first.
 fn channels() -> Vec<Channel> {
     vec![
@@ -217,11 +230,14 @@ impl<R: Reader> Node<R> {
             signer: Some(signer),
             hooks: options.hooks.clone(),
         };
-        let (worker, thread) = match options.inline {
-            true => (Exec::inline(worker), None),
+        // Declared before every handle to the worker, so that they are gone when it waits.
+        let mut ending = Ending::default();
+        let worker = match options.inline {
+            true => Exec::inline(worker),
             false => {
                 let (worker, thread) = Exec::thread("state-machine", worker).map_err(StartError::Thread)?;
-                (worker, Some(thread))
+                ending.0 = Some(thread);
+                worker
             }
         };
 
@@ -325,7 +341,7 @@ impl<R: Reader> Node<R> {
             ended,
             forwarding,
             drain,
-            thread,
+            thread: ending.0.take(),
             _unlink: unlink,
         })
     }
