@@ -57,11 +57,7 @@ impl Shared {
     /// Makes `tip` what readers see. The check state is reset first, so that whoever sees the new height checks
     /// transactions on it.
     pub fn publish(&self, tip: Arc<Tip>, touched: Option<BTreeSet<Address>>) {
-        let same_chain = match (&self.tip().rules, &tip.rules) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (before, now) => before.is_none() && now.is_none(),
-        };
-        if !same_chain {
+        if self.tip().rules.as_ref().map(Arc::as_ptr) != tip.rules.as_ref().map(Arc::as_ptr) {
             self.machine.decoded.clear();
         }
         self.check.lock().reset(tip.clone(), touched);

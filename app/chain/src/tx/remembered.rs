@@ -16,7 +16,8 @@ pub(crate) type TxHash = [u8; 32];
 /// Remembers the decoded form of transactions that the mempool took.
 ///
 /// Decoding, and for whom a signature is valid, depend on nothing but the bytes and on what never changes while the chain
-/// lives, so whether a form comes from here or is made anew never changes anything. Keys are hashes of all bytes. Shared between threads.
+/// lives, so whether a form comes from here or is made anew never changes anything. Keys are hashes of all bytes. Shared
+/// between threads.
 #[derive(Debug)]
 pub(crate) struct DecodedTxs {
     generations: Mutex<Generations>,

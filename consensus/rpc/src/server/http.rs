@@ -132,10 +132,12 @@ async fn rpc<R: Reader>(
 ) -> Response<Body> {
     let mut cache = true;
     let mut answers = Vec::new();
+    // Since the last call that was waited for.
+    let mut begun = Vec::new();
     for request in requests.into_iter().flatten() {
         let spec = methods::find(&request.method, state.settings.unsafe_methods);
         let Some(spec) = spec.filter(|spec| spec.access != Access::WebSocket) else {
-            answers.push(Answer::Ready(Failure::method_not_found().answer(Some(&request.id))));
+            begun.push(Answer::Ready(Failure::method_not_found().answer(Some(&request.id))));
             cache = false;
             continue;
         };
@@ -145,24 +147,25 @@ async fn rpc<R: Reader>(
             Ok(None) => return server_error(TOO_FEW_ARGUMENTS),
             Err(error) => {
                 let text = format!("error converting json params to arguments: {error}");
-                answers.push(Answer::Ready(Failure::invalid_params(text).answer(Some(&request.id))));
+                begun.push(Answer::Ready(Failure::invalid_params(text).answer(Some(&request.id))));
                 cache = false;
                 continue;
             }
         };
         cache = cache && may_cache(spec, &args);
         if spec.method == Method::BroadcastTxSync {
-            answers.push(Answer::Checking(state.begin_broadcast_tx_sync(request.id, args.bytes(0))));
+            begun.push(Answer::Checking(state.begin_broadcast_tx_sync(request.id, args.bytes(0))));
             continue;
         }
-        let Some(settled) = settle(answers).await else { return server_error("") };
-        answers = settled.into_iter().map(Answer::Ready).collect();
+        let Some(settled) = settle(std::mem::take(&mut begun)).await else { return server_error("") };
+        answers.extend(settled);
         match state.call(request.id, spec, args, client).await {
-            Outcome::Done(answer) | Outcome::Failed(answer) => answers.push(Answer::Ready(answer)),
+            Outcome::Done(answer) | Outcome::Failed(answer) => answers.push(answer),
             Outcome::Panicked => return server_error(""),
         }
     }
-    let Some(mut answers) = settle(answers).await else { return server_error("") };
+    let Some(settled) = settle(begun).await else { return server_error("") };
+    answers.extend(settled);
     let body = match answers.len() {
         0 => return empty(StatusCode::OK),
         1 => answers.remove(0),
