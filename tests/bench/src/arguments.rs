@@ -186,6 +186,9 @@ pub struct SystemArgs {
     /// Do not index transactions by their events.
     #[arg(long)]
     pub no_index: bool,
+    /// Changes a line of every node's `config.toml`, such as `timeout_commit="100ms"`; again for another one.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    pub set: Vec<(String, String)>,
     /// Milliseconds between a block of simd and the next.
     #[arg(long, default_value_t = 500)]
     pub simd_pause_ms: u64,
@@ -195,6 +198,12 @@ pub struct SystemArgs {
     /// Folder for homes; the system's temporary folder by default.
     #[arg(long)]
     pub folder: Option<PathBuf>,
+}
+
+/// `key=value`, the value as TOML writes it.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text}: write key=value"))?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 impl SystemArgs {
@@ -217,6 +226,7 @@ impl SystemArgs {
                 batch: self.batch,
                 index: !self.no_index,
                 simd_pause: Duration::from_millis(self.simd_pause_ms),
+                set: self.set.clone(),
                 ..Limits::default()
             },
             queries: self.queries,

@@ -32,6 +32,8 @@ pub struct Limits {
     pub simd_pause: Duration,
     /// Whether the first node of Plume serves REST.
     pub rest: bool,
+    /// Lines of `config.toml` that are different, key and TOML value.
+    pub set: Vec<(String, String)>,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             index: true,
             simd_pause: Duration::from_millis(500),
             rest: false,
+            set: Vec::new(),
         }
     }
 }
@@ -57,7 +60,9 @@ impl Limits {
             "json_rpc_batch": self.batch,
             "indexer": if self.index { "kv" } else { "null" },
         });
-        settings.as_object().cloned().unwrap_or_default()
+        let mut settings = settings.as_object().cloned().unwrap_or_default();
+        settings.extend(self.set.iter().map(|(key, value)| (key.clone(), json!(value))));
+        settings
     }
 
     /// Puts the limits into a `config.toml` that [`Config`] wrote: CometBFT's settings as `plumed init` tunes them.
@@ -78,6 +83,14 @@ impl Limits {
                 bail!("{} does not contain {:?}", file.display(), from.trim());
             }
             text = text.replace(from, &to);
+        }
+        for (key, value) in &self.set {
+            let is_key = |line: &&str| line.split('=').next().is_some_and(|name| name.trim() == key) && line.contains('=');
+            let found: Vec<String> = text.lines().filter(is_key).map(ToOwned::to_owned).collect();
+            let [line] = found.as_slice() else {
+                bail!("{} has {} lines that set {key}, needs one", file.display(), found.len());
+            };
+            text = text.replace(&format!("\n{line}\n"), &format!("\n{key} = {value}\n"));
         }
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
     }
