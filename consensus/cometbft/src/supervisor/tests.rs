@@ -24,6 +24,9 @@ fn the_binary_is_found_in_the_tools_folder() {
     fs::write(&file, b"").expect("writable");
     assert_eq!(find_binary(None, Some(tools.path())).expect("there"), file);
     assert_eq!(find_binary(Some(&file), None).expect("there"), file);
+    let host = tools.path().join("plume-cometbft");
+    fs::write(&host, b"").expect("writable");
+    assert_eq!(find_binary(None, Some(tools.path())).expect("there"), host, "the faster one is preferred");
 }
 
 #[test]

@@ -27,12 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Names the home in which [`app_process`] runs a node.
 const HOME_VARIABLE: &str = "PLUME_COMETBFT_TEST_HOME";
 
-/// The real binary. Its absence is a failure: a skipped test would prove nothing.
+/// CometBFT's own binary; tests of whole networks run the host of this crate. Its absence is a failure: a skipped test
+/// would prove nothing.
 pub fn cometbft() -> PathBuf {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin");
-    let explicit = std::env::var_os("PLUME_COMETBFT").map(PathBuf::from);
-    plume_cometbft::find_binary(explicit.as_deref(), Some(&tools))
-        .unwrap_or_else(|error| panic!("{error}; or set PLUME_COMETBFT"))
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/cometbft");
+    let binary = std::env::var_os("PLUME_COMETBFT").map_or(own, PathBuf::from);
+    plume_cometbft::find_binary(Some(&binary), None).unwrap_or_else(|error| panic!("{error}; or set PLUME_COMETBFT"))
 }
 
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

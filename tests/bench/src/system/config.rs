@@ -85,7 +85,8 @@ impl Limits {
             text = text.replace(from, &to);
         }
         for (key, value) in &self.set {
-            let is_key = |line: &&str| line.split('=').next().is_some_and(|name| name.trim() == key) && line.contains('=');
+            let is_key =
+                |line: &&str| line.split('=').next().is_some_and(|name| name.trim() == key) && line.contains('=');
             let found: Vec<String> = text.lines().filter(is_key).map(ToOwned::to_owned).collect();
             let [line] = found.as_slice() else {
                 bail!("{} has {} lines that set {key}, needs one", file.display(), found.len());

@@ -15,7 +15,7 @@ use crate::folder::program;
 
 /// Starts `validators` nodes of CometBFT, each with its key-value store in process.
 pub(super) fn start(folder: &Path, validators: u16, limits: &Limits) -> Result<(Vec<Server>, Map<String, Value>)> {
-    let cometbft = program("cometbft", "PLUMED_COMETBFT", "run scripts/setup, or set PLUMED_COMETBFT")?;
+    let cometbft = program("cometbft", "PLUME_BENCH_COMETBFT", "run scripts/setup, or set PLUME_BENCH_COMETBFT")?;
     let first = free_ports(validators)?;
     let homes: Vec<Home> = (0..validators).map(|i| Home::new(folder.join(format!("kv{i}")))).collect();
     let ports = |i: u16| (first + i * PORT_STEP, first + i * PORT_STEP + 1);
