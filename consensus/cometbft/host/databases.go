@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	dbm "github.com/cometbft/cometbft-db"
 	cfg "github.com/cometbft/cometbft/config"
@@ -42,19 +43,25 @@ func openDatabase(ctx *cfg.DBContext) (dbm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return database{level}, nil
+	return database{level, &atomic.Int64{}}, nil
 }
 
 // database is goleveldb with batches of our own.
-type database struct{ *dbm.GoLevelDB }
+type database struct {
+	*dbm.GoLevelDB
+	// Records of the last batch: the next one may have as many.
+	last *atomic.Int64
+}
 
-func (d database) NewBatch() dbm.Batch { return &batch{db: d.DB(), open: true} }
+func (d database) NewBatch() dbm.Batch {
+	return &batch{db: d, open: true, records: make([]record, 0, d.last.Load())}
+}
 
 // batch collects records and writes all of them or none. goleveldb's own batch copies what it has with each few thousand
 // records that are added, which takes the longer the larger a block is, and its table in memory takes records in order
 // more cheaply than at random.
 type batch struct {
-	db      *leveldb.DB
+	db      database
 	open    bool
 	records []record
 	size    int
@@ -110,7 +117,8 @@ func (b *batch) write(sync bool) error {
 			all.Put(r.key, r.value)
 		}
 	}
-	if err := b.db.Write(all, &opt.WriteOptions{Sync: sync}); err != nil {
+	b.db.last.Store(int64(len(b.records)))
+	if err := b.db.DB().Write(all, &opt.WriteOptions{Sync: sync}); err != nil {
 		return err
 	}
 	return b.Close()
