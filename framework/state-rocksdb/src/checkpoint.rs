@@ -23,6 +23,8 @@ const MAGIC: &[u8; 13] = b"plume-tree 1\n";
 const END: &[u8; 4] = b"end\n";
 /// Longest chunk that is believed; writers make them a few MiB.
 const MAX_CHUNK: usize = 1 << 30;
+/// Bytes that are made room for before they are read.
+const ROOM: usize = 1 << 20;
 
 /// Writes a checkpoint beside the older ones.
 pub(crate) fn write(shared: &Shared, checkpoint: Checkpoint<'_>) -> Result<(), StateError> {
@@ -274,7 +276,9 @@ fn read_chunk(file: &mut impl Read, chunk: &mut Vec<u8>) -> io::Result<Option<[u
     let mut sum = [0; 4];
     file.read_exact(&mut sum)?;
     chunk.clear();
-    // `take` bounds what a damaged length can make us allocate by what the file really holds.
+    // Room for a whole chunk at once where the length is plausible; `take` bounds what a damaged one can make us allocate by
+    // what the file really holds.
+    chunk.reserve(usize::try_from(len).unwrap_or(usize::MAX).min(ROOM));
     let read = file.take(u64::from(len)).read_to_end(chunk)?;
     if u32::try_from(read) != Ok(len) || crc32fast::hash(chunk).to_be_bytes() != sum {
         return Err(damaged("checksum mismatch"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
 use parking_lot::RwLock;
 use rayon::prelude::*;
@@ -135,7 +135,7 @@ fn load(
     durable: &Durable,
     backend: Arc<dyn Backend>,
     source: &Source<'_>,
-    mut images: Images,
+    images: Images,
 ) -> Result<State, StateError> {
     let mut existing = Vec::with_capacity(durable.stores.len());
     for (name, committed) in &durable.stores {
@@ -145,18 +145,8 @@ fn load(
             inconsistent(format!("the database has a {kind:?} store {name} that this binary does not know"))
         })?);
     }
-    let mut slots = Vec::with_capacity(config.stores.len());
-    for store in &config.stores {
-        slots.push(if existing.contains(store) {
-            load_store(*store, durable.height, source, images.remove(store.name()))?
-        } else {
-            new_slot(*store, durable.height)
-        });
-    }
-    let mut slots = sorted(slots);
-    for derivation in &config.derivations {
-        derive(&mut slots, derivation)?;
-    }
+    let mut slots = sorted(load_stores(&config, &existing, durable.height, source, images)?);
+    derive(&mut slots, &config.derivations)?;
     let state = State::from_parts(slots, &existing, config.options, durable.height, backend);
     if state.app_hash() != durable.app_hash {
         return Err(StateError::Fatal(StateFault::AppHash {
@@ -168,24 +158,98 @@ fn load(
     Ok(state)
 }
 
-fn derive(slots: &mut [Slot], derivation: &Derivation) -> Result<(), StateError> {
-    let at = |store: Store| slots.iter().position(|slot| slot.store == store).expect("checked by `validate`");
-    let (source, target) = (at(derivation.source), at(derivation.target));
-    let mut derived = PackedMap::default();
-    std::mem::swap(&mut derived, &mut slots[target].values.get_mut().map);
-    let mut failure = None;
-    let records = &slots[source].values.get_mut().map;
-    records.scan(Bound::Unbounded, Bound::Unbounded, Direction::Ascending, |key, value| {
-        let result = (derivation.derive)(key, value, &mut |entry, content| {
-            crate::kv::require_writable(derivation.target, entry, Some(content))?;
-            derived.set(entry, content);
-            Ok(())
-        });
-        failure = result.err();
-        failure.is_none()
+/// Loads all stores at once, each by threads of its own: what one store waits for, another uses.
+#[expect(clippy::disallowed_methods, reason = "each store is what its records make it, whatever the threads do")]
+fn load_stores(
+    config: &StateConfig,
+    existing: &[Store],
+    version: u64,
+    source: &Source<'_>,
+    mut images: Images,
+) -> Result<Vec<Slot>, StateError> {
+    std::thread::scope(|scope| {
+        let loading: Vec<_> = config
+            .stores
+            .iter()
+            .map(|store| {
+                let image = images.remove(store.name());
+                scope.spawn(move || match existing.contains(store) {
+                    true => load_store(*store, version, source, image),
+                    false => Ok(new_slot(*store, version)),
+                })
+            })
+            .collect();
+        let loaded = loading
+            .into_iter()
+            .map(|store| store.join().unwrap_or_else(|_| Err(StateError::backend("a loading thread panicked"))));
+        // Every thread is waited for, whatever the first failure.
+        loaded.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+/// Fills the derived stores, all at once.
+#[expect(clippy::disallowed_methods, reason = "each store is what its sources make it, whatever the threads do")]
+fn derive(slots: &mut [Slot], derivations: &[Derivation]) -> Result<(), StateError> {
+    let targets: BTreeSet<Store> = derivations.iter().map(|derivation| derivation.target).collect();
+    let sources = &*slots;
+    let derived: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = targets
+            .into_iter()
+            .map(|target| {
+                let rules = derivations.iter().filter(move |derivation| derivation.target == target);
+                (target, scope.spawn(move || derived(sources, target, rules)))
+            })
+            .collect();
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| Err(StateError::backend("a deriving thread panicked")))
+        };
+        threads.into_iter().map(|(target, thread)| (target, ended(thread))).collect()
     });
-    slots[target].values.get_mut().map = derived;
-    failure.map_or(Ok(()), Err)
+    for (target, map) in derived {
+        slots[position(slots, target)].values.get_mut().map = map?;
+    }
+    Ok(())
+}
+
+fn position(slots: &[Slot], store: Store) -> usize {
+    slots.iter().position(|slot| slot.store == store).expect("checked by `validate`")
+}
+
+/// The records of a derived store. Where two have one key, the later rule's, or later source record's, counts.
+fn derived<'a>(
+    slots: &[Slot],
+    target: Store,
+    rules: impl Iterator<Item = &'a Derivation>,
+) -> Result<PackedMap, StateError> {
+    let mut records = Batch::default();
+    for Derivation { source, derive, .. } in rules {
+        let source = slots[position(slots, *source)].values.read();
+        records.ends.reserve(source.map.len());
+        let mut failure = None;
+        source.map.scan(Bound::Unbounded, Bound::Unbounded, Direction::Ascending, |key, value| {
+            let result = derive(key, value, &mut |entry, content| {
+                crate::kv::require_writable(target, entry, Some(content))?;
+                records.push(entry, content);
+                Ok(())
+            });
+            failure = result.err();
+            failure.is_none()
+        });
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+    }
+    let order = records.ascending();
+    let mut map = PackedMapBuilder::default();
+    let following = order.iter().skip(1).map(|next| Some(records.record(*next).0)).chain([None]);
+    for (index, next) in order.iter().zip(following) {
+        let (key, value) = records.record(*index);
+        let replaced = next == Some(key);
+        if !replaced && !map.push(key, value) {
+            return Err(inconsistent(format!("derived records of {target} are out of order")));
+        }
+    }
+    Ok(map.finish())
 }
 
 /// Records on their way from the backend, packed.
@@ -212,6 +276,35 @@ impl Batch {
         self.ends.len() >= BATCH_RECORDS || self.bytes.len() >= BATCH_BYTES
     }
 
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// The records' indices in the order of their keys; of one key, in the order in which they came.
+    fn ascending(&self) -> Vec<usize> {
+        let key = |index: usize| self.record(index).0;
+        let count = self.ends.len();
+        if (0..count).zip(1..count).all(|(before, index)| key(before) <= key(index)) {
+            return (0..count).collect();
+        }
+        // Eight bytes after what all keys begin with decide nearly always, without a look at the keys.
+        let shared = (1..count).fold(key(0).len(), |shared, index| {
+            key(0).iter().zip(key(index)).take(shared).take_while(|(one, other)| one == other).count()
+        });
+        let mut seeds: Vec<(u64, usize)> = (0..count)
+            .map(|index| {
+                let mut head = [0; 8];
+                head.iter_mut().zip(&key(index)[shared..]).for_each(|(to, from)| *to = *from);
+                (u64::from_be_bytes(head), index)
+            })
+            .collect();
+        seeds.par_sort_unstable_by(|(one, at), (other, behind)| {
+            one.cmp(other).then_with(|| key(*at).cmp(key(*behind))).then(at.cmp(behind))
+        });
+        seeds.into_iter().map(|(_, index)| index).collect()
+    }
+
     fn record(&self, index: usize) -> (&[u8], &[u8]) {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before].1);
         let (key_end, end) = self.ends[index];
@@ -228,6 +321,8 @@ fn load_store(
     mut image: Option<StoreImage>,
 ) -> Result<Slot, StateError> {
     let (sender, receiver) = sync_channel::<Batch>(BATCHES_AHEAD);
+    // Emptied batches go back: memory that is given away and taken again would be cleared each time.
+    let (emptied, empty) = channel::<Batch>();
     let gone = || StateError::backend("loading was given up");
     std::thread::scope(|scope| {
         let producer = scope.spawn(move || {
@@ -235,7 +330,8 @@ fn load_store(
             source(store, &mut |key, value| {
                 batch.push(key, value);
                 if batch.is_full() {
-                    sender.send(std::mem::take(&mut batch)).map_err(|_| gone())?;
+                    let next = empty.try_recv().unwrap_or_default();
+                    sender.send(std::mem::replace(&mut batch, next)).map_err(|_| gone())?;
                 }
                 Ok(())
             })?;
@@ -244,7 +340,7 @@ fn load_store(
         let mut values = PackedMapBuilder::default();
         let mut tree = store.is_committed().then(TreeBuilder::new);
         let mut failure = None;
-        'batches: for batch in receiver {
+        'batches: for mut batch in receiver {
             let hashes: Vec<LeafHashes> = if tree.is_some() && image.is_none() {
                 (0..batch.ends.len())
                     .into_par_iter()
@@ -285,6 +381,9 @@ fn load_store(
                     }
                 }
             }
+            batch.clear();
+            // The producer may have ended.
+            let _ = emptied.send(batch);
         }
         // The receiver is gone here, so the producer ends, too.
         let produced = producer.join().unwrap_or_else(|_| Err(StateError::backend("the loading thread panicked")));
@@ -298,4 +397,27 @@ fn load_store(
             tree: tree.map(|tree| RwLock::new(tree.finish(version))),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn records_come_in_the_order_of_keys_and_equal_ones_as_they_came(
+            shared in vec(any::<u8>(), 0..12),
+            tails in vec(vec(0_u8..3, 0..12), 0..60),
+        ) {
+            let keys: Vec<Vec<u8>> = tails.iter().map(|tail| [shared.as_slice(), tail].concat()).collect();
+            let mut batch = Batch::default();
+            keys.iter().for_each(|key| batch.push(key, b"value"));
+            let mut expected: Vec<usize> = (0..keys.len()).collect();
+            expected.sort_by_key(|index| &keys[*index]);
+            prop_assert_eq!(batch.ascending(), expected);
+        }
+    }
 }
