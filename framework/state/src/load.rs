@@ -196,8 +196,8 @@ fn derive(slots: &mut [Slot], derivations: &[Derivation]) -> Result<(), StateErr
         let threads: Vec<_> = targets
             .into_iter()
             .map(|target| {
-                let rules = derivations.iter().filter(move |derivation| derivation.target == target);
-                (target, scope.spawn(move || derived(sources, target, rules)))
+                let rules: Vec<_> = derivations.iter().filter(|derivation| derivation.target == target).collect();
+                (target, scope.spawn(move || derived(sources, target, &rules)))
             })
             .collect();
         let ended = |thread: std::thread::ScopedJoinHandle<'_, _>| {
@@ -216,29 +216,22 @@ fn position(slots: &[Slot], store: Store) -> usize {
 }
 
 /// The records of a derived store. Where two have one key, the later rule's, or later source record's, counts.
-fn derived<'a>(
-    slots: &[Slot],
-    target: Store,
-    rules: impl Iterator<Item = &'a Derivation>,
-) -> Result<PackedMap, StateError> {
-    let mut records = Batch::default();
-    for Derivation { source, derive, .. } in rules {
-        let source = slots[position(slots, *source)].values.read();
-        records.ends.reserve(source.map.len());
-        let mut failure = None;
-        source.map.scan(Bound::Unbounded, Bound::Unbounded, Direction::Ascending, |key, value| {
-            let result = derive(key, value, &mut |entry, content| {
-                crate::kv::require_writable(target, entry, Some(content))?;
-                records.push(entry, content);
-                Ok(())
-            });
-            failure = result.err();
-            failure.is_none()
-        });
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
+fn derived(slots: &[Slot], target: Store, rules: &[&Derivation]) -> Result<PackedMap, StateError> {
+    // Often they come in order already.
+    let mut map = PackedMapBuilder::default();
+    let mut in_order = true;
+    each_derived(slots, target, rules, &mut |key, value| {
+        in_order = map.push(key, value);
+        in_order
+    })?;
+    if in_order {
+        return Ok(map.finish());
     }
+    let mut records = Batch::default();
+    each_derived(slots, target, rules, &mut |key, value| {
+        records.push(key, value);
+        true
+    })?;
     let order = records.ascending();
     let mut map = PackedMapBuilder::default();
     let following = order.iter().skip(1).map(|next| Some(records.record(*next).0)).chain([None]);
@@ -250,6 +243,33 @@ fn derived<'a>(
         }
     }
     Ok(map.finish())
+}
+
+/// Visits derived records as the rules make them, until `visit` returns false.
+fn each_derived(
+    slots: &[Slot],
+    target: Store,
+    rules: &[&Derivation],
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<(), StateError> {
+    let mut wanted = true;
+    for Derivation { source, derive, .. } in rules {
+        let source = slots[position(slots, *source)].values.read();
+        let mut failure = None;
+        source.map.scan(Bound::Unbounded, Bound::Unbounded, Direction::Ascending, |key, value| {
+            let result = derive(key, value, &mut |entry, content| {
+                crate::kv::require_writable(target, entry, Some(content))?;
+                wanted = wanted && visit(entry, content);
+                Ok(())
+            });
+            failure = result.err();
+            wanted && failure.is_none()
+        });
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+    }
+    Ok(())
 }
 
 /// Records on their way from the backend, packed.
