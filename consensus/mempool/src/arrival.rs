@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::{Condvar, MutexGuard};
+use parking_lot::MutexGuard;
 use plume_engine::{CheckKind, CheckOutcome, Reader};
 use sha2::{Digest, Sha256};
 
@@ -22,7 +22,6 @@ pub struct Arrival<R: Reader> {
     origin: Origin,
     lanes: Lanes,
     ticket: u64,
-    wake: Arc<Condvar>,
     done: bool,
 }
 
@@ -30,17 +29,16 @@ impl<R: Reader> Arrival<R> {
     pub(crate) fn new(shared: &Arc<Shared<R>>, tx: &Bytes, origin: Origin) -> Result<Self, MempoolError> {
         let hash: TxHash = Sha256::digest(tx).into();
         let lanes = Lanes::of(&(shared.options.signers)(tx), tx, &shared.seed);
-        let wake = Arc::new(Condvar::new());
         let mut state = shared.state.lock();
         if state.turns.closed {
             return Err(MempoolError::Closed);
         }
         state.pool.reserve(hash, tx, origin)?;
-        let ticket = state.turns.queue(lanes, wake.clone());
+        let ticket = state.turns.queue(lanes);
         drop(state);
         // A copy, so that a small transaction does not keep the large message alive in which it came.
         let tx = Bytes::copy_from_slice(tx);
-        Ok(Self { shared: shared.clone(), tx, hash, origin, lanes, ticket, wake, done: false })
+        Ok(Self { shared: shared.clone(), tx, hash, origin, lanes, ticket, done: false })
     }
 
     /// SHA-256 of the transaction.
@@ -71,7 +69,7 @@ impl<R: Reader> Arrival<R> {
                 break (outcome, state.turns.is_fresh(began));
             }
             // Refused, but a commit began meanwhile: perhaps only since its predecessors have to be checked first.
-            state.turns.requeue(self.ticket, self.lanes, self.wake.clone());
+            state.turns.requeue(self.ticket, self.lanes);
             state.wake(&shared);
         };
         let result = self.settle(&mut state, outcome, fresh);
@@ -84,7 +82,10 @@ impl<R: Reader> Arrival<R> {
             match state.turns.turn(self.ticket, self.lanes, &state.pool) {
                 Turn::Go => return Ok(()),
                 Turn::Recheck(number, lanes) => shared.recheck(state, number, lanes),
-                Turn::Wait => self.wake.wait(state),
+                Turn::Wait => {
+                    state.turns.sleep(self.ticket).wait(state);
+                    state.turns.awake(self.ticket);
+                }
                 Turn::Closed => return Err(MempoolError::Closed),
             }
         }
@@ -114,7 +115,10 @@ impl<R: Reader> Arrival<R> {
             since: (self.shared.options.clock)(),
         };
         if let Some(number) = state.pool.insert(new, fresh) {
-            self.shared.newest.send_replace(number);
+            // Telling nobody costs as much as telling somebody.
+            if self.shared.newest.receiver_count() > 0 {
+                self.shared.newest.send_replace(number);
+            }
             self.shared.present.notify_waiters();
             if let Some(told) = &self.shared.options.on_enter {
                 told(self.tx.len());

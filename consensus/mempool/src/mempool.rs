@@ -166,7 +166,11 @@ impl<R: Reader> Mempool<R> {
     }
 
     /// The number of the newest transaction that entered, 0 before the first; it changes with each.
+    /// Each is told to those who listen: listen only while there is something to do about it.
     pub fn newest(&self) -> watch::Receiver<u64> {
+        // Under the lock, so that nothing enters between the two.
+        let state = self.shared().state.lock();
+        self.shared().newest.send_replace(state.pool.newest());
         self.shared().newest.subscribe()
     }
 

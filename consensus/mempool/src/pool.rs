@@ -342,6 +342,11 @@ impl Pool {
 
     // Reading.
 
+    /// The newest number given, 0 before the first.
+    pub fn newest(&self) -> u64 {
+        self.next - 1
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

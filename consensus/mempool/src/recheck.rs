@@ -14,7 +14,11 @@ pub(crate) fn run<R: Reader>(shared: &Arc<Shared<R>>) {
         let state_ref = &mut *state;
         match state_ref.turns.next_recheck(&state_ref.pool) {
             Some((number, lanes)) => shared.recheck(&mut state, number, lanes),
-            None => shared.stale.wait(&mut state),
+            None => {
+                state.turns.rechecker_sleeps = true;
+                shared.stale.wait(&mut state);
+                state.turns.rechecker_sleeps = false;
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Shared<R> {
     pub idle: Condvar,
     /// Told when a transaction enters, and after each block if there is one.
     pub present: Notify,
-    /// The newest number given.
+    /// The newest number given; up to date while somebody listens.
     pub newest: watch::Sender<u64>,
 }
 
@@ -35,9 +35,12 @@ pub(crate) struct State {
 
 impl State {
     /// To be called after each change of what runs, waits or is stale.
-    pub fn wake<R>(&self, shared: &Shared<R>) {
+    pub fn wake<R>(&mut self, shared: &Shared<R>) {
         self.turns.wake();
-        shared.stale.notify_all();
+        if self.turns.rechecker_sleeps && (self.turns.closed || self.turns.next_recheck(&self.pool).is_some()) {
+            self.turns.rechecker_sleeps = false;
+            shared.stale.notify_one();
+        }
         if self.turns.is_idle() {
             shared.idle.notify_all();
         }

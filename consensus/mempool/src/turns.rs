@@ -20,11 +20,16 @@ pub(crate) struct Turns {
     running: Lanes,
     next: u64,
     waiting: BTreeMap<u64, Waiting>,
+    /// How many of those have a thread that sleeps.
+    asleep: usize,
+    /// The rechecking thread found nothing to do.
+    pub rechecker_sleeps: bool,
 }
 
 struct Waiting {
     lanes: Lanes,
-    wake: Arc<Condvar>,
+    /// Wakes its thread, if that sleeps. Most have none: they wait in a queue of their caller.
+    wake: Option<Arc<Condvar>>,
 }
 
 /// When a check began.
@@ -52,7 +57,17 @@ pub(crate) enum Turn {
 impl Turns {
     pub fn new() -> Self {
         let now = Moment { blocks: 0, doubts: 0 };
-        Self { now, holds: 0, closed: false, scan: 0, running: Lanes::NONE, next: 0, waiting: BTreeMap::new() }
+        Self {
+            now,
+            holds: 0,
+            closed: false,
+            scan: 0,
+            running: Lanes::NONE,
+            next: 0,
+            waiting: BTreeMap::new(),
+            asleep: 0,
+            rechecker_sleeps: false,
+        }
     }
 
     /// A commit comes: nothing starts until [`Self::release`].
@@ -97,16 +112,32 @@ impl Turns {
     }
 
     /// A place in the queue.
-    pub fn queue(&mut self, lanes: Lanes, wake: Arc<Condvar>) -> u64 {
+    pub fn queue(&mut self, lanes: Lanes) -> u64 {
         let ticket = self.next;
         self.next += 1;
-        self.requeue(ticket, lanes, wake);
+        self.requeue(ticket, lanes);
         ticket
     }
 
     /// The old place again, after a check whose outcome was not final.
-    pub fn requeue(&mut self, ticket: u64, lanes: Lanes, wake: Arc<Condvar>) {
-        self.waiting.insert(ticket, Waiting { lanes, wake });
+    pub fn requeue(&mut self, ticket: u64, lanes: Lanes) {
+        self.waiting.insert(ticket, Waiting { lanes, wake: None });
+    }
+
+    /// The thread of a transaction in the queue is about to sleep on what this returns; it calls [`Self::awake`] after.
+    pub fn sleep(&mut self, ticket: u64) -> Arc<Condvar> {
+        let wake = Arc::new(Condvar::new());
+        if let Some(waiting) = self.waiting.get_mut(&ticket) {
+            waiting.wake = Some(wake.clone());
+            self.asleep += 1;
+        }
+        wake
+    }
+
+    pub fn awake(&mut self, ticket: u64) {
+        if self.waiting.get_mut(&ticket).and_then(|waiting| waiting.wake.take()).is_some() {
+            self.asleep -= 1;
+        }
     }
 
     pub fn leave(&mut self, ticket: u64) {
@@ -141,12 +172,19 @@ impl Turns {
         self.running = self.running.without(lanes);
     }
 
-    /// Wakes whoever may have something to do: in each free lane the first.
+    /// Wakes the threads that may have something to do: in each free lane the first. This comes with every check, so
+    /// it looks no further than threads sleep.
     pub fn wake(&self) {
-        let mut taken = self.running;
+        let (mut taken, mut asleep) = (self.running, self.asleep);
         for waiting in self.waiting.values() {
-            if self.closed || !waiting.lanes.meets(taken) {
-                waiting.wake.notify_all();
+            if asleep == 0 {
+                return;
+            }
+            if let Some(wake) = &waiting.wake {
+                asleep -= 1;
+                if self.closed || !waiting.lanes.meets(taken) {
+                    wake.notify_one();
+                }
             }
             taken = taken.with(waiting.lanes);
         }
