@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plume_engine::{Fatal, Proposal, Verdict};
-use plume_kit::BlockInfo;
+use plume_kit::{BlockInfo, Env};
 use plume_primitives::{Height, Timestamp};
 use plume_state::{Overlay, StateView};
 
@@ -26,8 +26,8 @@ const CANDIDATES_AT_A_TIME: usize = 512;
 struct Admission<'a> {
     machine: &'a Machine,
     rules: &'a Rules,
+    env: Env<'a>,
     overlay: Overlay,
-    block: BlockInfo,
     max_gas: Option<u64>,
     gas_wanted: u64,
 }
@@ -41,7 +41,8 @@ impl<'a> Admission<'a> {
     ) -> Result<Self, Fatal> {
         let block = BlockInfo { height: proposal.height, time: proposal.time, ..BlockInfo::default() };
         let max_gas = consensus::max_gas(&consensus::params(base.as_ref())?);
-        Ok(Self { machine, rules, overlay: Overlay::new(base.clone()), block, max_gas, gas_wanted: 0 })
+        let env = env(machine, rules, block, None);
+        Ok(Self { machine, rules, env, overlay: Overlay::new(base.clone()), max_gas, gas_wanted: 0 })
     }
 
     /// Takes the next transaction into the block, or says why it cannot follow those before it.
@@ -54,8 +55,7 @@ impl<'a> Admission<'a> {
             }
         }
         let (machine, rules) = (self.machine, self.rules);
-        let env = env(machine, rules, self.block.clone(), None);
-        let run = Transactions { machine, rules, env: &env, mode: Mode::Propose, max_gas: self.max_gas };
+        let run = Transactions { machine, rules, env: &self.env, mode: Mode::Propose, max_gas: self.max_gas };
         let outcome = run_ante(&run, &mut self.overlay, prepared)?;
         Ok(match outcome.result {
             Ok(_) => {

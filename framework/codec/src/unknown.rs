@@ -72,8 +72,10 @@ impl Check {
 }
 
 fn value_of<'a>(reader: &mut Reader<'a>, tag: Tag) -> Result<&'a [u8], CodecError> {
-    let invalid = CodecError::InvalidValue { number: tag.number, wire_type: tag.wire_type };
-    reader.value(tag).map_err(|error| if error == CodecError::InvalidLength { invalid } else { error })
+    reader.value(tag).map_err(|error| match error {
+        CodecError::InvalidLength => CodecError::InvalidValue { number: tag.number, wire_type: tag.wire_type },
+        other => other,
+    })
 }
 
 fn require_wire_type(plan: &MessagePlan, field: &FieldPlan, tag: Tag) -> Result<(), CodecError> {

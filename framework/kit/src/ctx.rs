@@ -5,6 +5,7 @@ use plume_engine::Event;
 use plume_primitives::Address;
 use plume_state::{Direction, KvRead, KvWrite, Overlay, RangeIter, StateError, Store};
 
+use crate::recent::Recent;
 use crate::{Abort, BlockInfo, ChainInfo, GasMeter, KvGas, Modules, Observation, Observer, Response, TxError, sdk};
 
 /// How deep messages may dispatch messages (authz in gov in group ...).
@@ -32,12 +33,13 @@ pub struct Ctx<'a> {
     gas: &'a GasMeter,
     events: Vec<Event>,
     depth: u8,
+    recent: Recent,
 }
 
 impl<'a> Ctx<'a> {
     /// A context that writes into the top layer of `overlay` and charges `gas`.
     pub fn new(overlay: &'a mut Overlay, env: &'a Env<'a>, gas: &'a GasMeter) -> Self {
-        Self { overlay, env, gas, events: Vec::new(), depth: 0 }
+        Self { overlay, env, gas, events: Vec::new(), depth: 0, recent: Recent::default() }
     }
 
     /// The block that is being executed.
@@ -93,6 +95,7 @@ impl<'a> Ctx<'a> {
             self.overlay.commit();
         } else {
             self.overlay.revert();
+            self.recent.forget_all();
             self.events.truncate(events_before);
         }
         self.observe(|| Observation::BranchClosed { kept: result.is_ok() });
@@ -165,7 +168,7 @@ impl<'a> Ctx<'a> {
 impl KvRead for Ctx<'_> {
     fn get(&self, store: Store, key: &[u8]) -> Result<Option<Bytes>, StateError> {
         self.charge_gas(KvGas::SDK.read_flat, "ReadFlat")?;
-        let value = self.overlay.get(store, key)?;
+        let value = self.recent.get(store, key, || self.overlay.get(store, key))?;
         self.charge_bytes(KvGas::SDK.read_per_byte, key.len(), "ReadPerByte")?;
         self.charge_bytes(KvGas::SDK.read_per_byte, value.as_ref().map_or(0, Bytes::len), "ReadPerByte")?;
         self.observe(|| Observation::Read { store: store.name(), key, value: value.as_deref() });
@@ -174,7 +177,7 @@ impl KvRead for Ctx<'_> {
 
     fn has(&self, store: Store, key: &[u8]) -> Result<bool, StateError> {
         self.charge_gas(KvGas::SDK.has, "Has")?;
-        let value = self.overlay.get(store, key)?;
+        let value = self.recent.get(store, key, || self.overlay.get(store, key))?;
         self.observe(|| Observation::Read { store: store.name(), key, value: value.as_deref() });
         Ok(value.is_some())
     }
@@ -220,12 +223,14 @@ impl KvWrite for Ctx<'_> {
         self.charge_bytes(KvGas::SDK.write_per_byte, key.len(), "WritePerByte")?;
         self.charge_bytes(KvGas::SDK.write_per_byte, value.len(), "WritePerByte")?;
         self.observe(|| Observation::Write { store: store.name(), key, value: Some(&value) });
+        self.recent.forget(store, key);
         self.overlay.set(store, key, value)
     }
 
     fn delete(&mut self, store: Store, key: &[u8]) -> Result<(), StateError> {
         self.charge_gas(KvGas::SDK.delete, "Delete")?;
         self.observe(|| Observation::Write { store: store.name(), key, value: None });
+        self.recent.forget(store, key);
         self.overlay.delete(store, key)
     }
 }

@@ -15,6 +15,7 @@ pub mod page;
 mod proof;
 mod query;
 mod read;
+mod recent;
 pub mod sdk;
 mod versions;
 

@@ -213,9 +213,9 @@ fn parse(expected: &str, text: &str) -> Result<Address, AddressError> {
     if text.trim().is_empty() {
         return Err(AddressError::EmptyText);
     }
-    let (got, bytes) = bech32::decode(text)?;
+    let (got, bytes) = bech32::parts(text)?;
     if got != expected {
-        return Err(AddressError::Prefix { expected: expected.to_owned(), got });
+        return Err(AddressError::Prefix { expected: expected.to_owned(), got: got.into_owned() });
     }
     Address::new(&bytes)
 }

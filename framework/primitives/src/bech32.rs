@@ -3,6 +3,9 @@
 //! Own code rather than a crate because the texts (`invalid checksum (expected x got y)`) reach users in transaction
 //! logs and must be the SDK's; a test compares the encoding with the `bech32` crate.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 use thiserror::Error;
 
 const CHARSET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -49,32 +52,30 @@ pub enum Bech32Error {
 
 /// Encodes `data` under the human-readable part `hrp`, which must be lower-case ASCII without control characters.
 pub fn encode(hrp: &str, data: &[u8]) -> String {
-    let mut out = String::with_capacity(hrp.len().saturating_add(data.len().saturating_mul(2)).saturating_add(8));
-    out.push_str(hrp);
-    out.push('1');
-    let mut checksum = Polymod::of_prefix(hrp.as_bytes());
-    let mut push = |group: u8| {
-        checksum.add(group);
-        out.push(symbol(group));
-    };
-    let (mut buffer, mut bits) = (0u16, 0u32);
-    for byte in data {
-        buffer = (buffer << 8) | u16::from(*byte);
-        bits = bits.saturating_add(8);
-        while bits >= 5 {
-            bits = bits.saturating_sub(5);
-            push(low5(buffer >> bits));
+    let mut groups: SmallVec<[u8; 128]> = SmallVec::new();
+    for five_bytes in data.chunks(5) {
+        // Five bytes are eight groups; of fewer, zeros fill up the last group that they reach into.
+        let mut bits = [0; 8];
+        for (to, from) in bits.iter_mut().skip(3).zip(five_bytes) {
+            *to = *from;
         }
-        // At most four bits are left over.
-        buffer &= 0xf;
+        let bits = u64::from_be_bytes(bits);
+        let used = five_bytes.len().saturating_mul(8).div_ceil(5);
+        let all = [35, 30, 25, 20, 15, 10, 5, 0].map(|shift: u32| {
+            let [.., byte] = (bits >> shift).to_be_bytes();
+            byte & 31
+        });
+        groups.extend_from_slice(all.get(..used).unwrap_or(&all));
     }
-    if bits > 0 {
-        push(low5(buffer << 5u32.saturating_sub(bits)));
-    }
-    for group in checksum.finish() {
-        out.push(symbol(group));
-    }
-    out
+    let mut checksum = Polymod::of_prefix(hrp.as_bytes());
+    groups.iter().for_each(|group| checksum.add(*group));
+    groups.extend_from_slice(&checksum.finish());
+
+    let mut out = Vec::with_capacity(hrp.len().saturating_add(groups.len()).saturating_add(1));
+    out.extend_from_slice(hrp.as_bytes());
+    out.push(b'1');
+    out.extend(groups.iter().map(|group| symbol(*group)));
+    String::from_utf8(out).expect("the prefix is text and all that follows it is ASCII")
 }
 
 /// Decodes a Bech32 string into its human-readable part, lower-cased, and its bytes.
@@ -82,6 +83,11 @@ pub fn encode(hrp: &str, data: &[u8]) -> String {
 /// # Errors
 /// [`Bech32Error`], with the texts of the SDK's decoder.
 pub fn decode(text: &str) -> Result<(String, Vec<u8>), Bech32Error> {
+    parts(text).map(|(hrp, data)| (hrp.into_owned(), data.into_vec()))
+}
+
+/// What [`decode`] gives, without an allocation for a lower-case string of ordinary length.
+pub(crate) fn parts(text: &str) -> Result<(Cow<'_, str>, SmallVec<[u8; 64]>), Bech32Error> {
     // # Security
     // The length is bounded before anything is allocated.
     if text.len() > MAX_LENGTH || text.len() < 8 {
@@ -98,7 +104,10 @@ pub fn decode(text: &str) -> Result<(String, Vec<u8>), Bech32Error> {
             return Err(Bech32Error::MixedCase);
         }
     }
-    let text = text.to_ascii_lowercase();
+    if upper {
+        let lower = text.to_ascii_lowercase();
+        return parts(&lower).map(|(hrp, data)| (Cow::Owned(hrp.into_owned()), data));
+    }
     let separator = match text.rfind('1') {
         None => return Err(Bech32Error::Separator(-1)),
         // Six characters of checksum must follow.
@@ -108,7 +117,7 @@ pub fn decode(text: &str) -> Result<(String, Vec<u8>), Bech32Error> {
         Some(at) => at,
     };
     let (hrp, rest) = text.split_at(separator);
-    let mut groups = Vec::with_capacity(rest.len());
+    let mut groups: SmallVec<[u8; 128]> = SmallVec::with_capacity(rest.len());
     for byte in rest.bytes().skip(1) {
         match VALUES[usize::from(byte)] {
             NO_SYMBOL => return Err(Bech32Error::NotInCharset(byte)),
@@ -122,14 +131,14 @@ pub fn decode(text: &str) -> Result<(String, Vec<u8>), Bech32Error> {
     }
     let expected = checksum.finish();
     if expected != stated {
-        let spell = |groups: &[u8]| groups.iter().map(|group| symbol(*group)).collect();
+        let spell = |groups: &[u8]| groups.iter().map(|group| char::from(symbol(*group))).collect();
         return Err(Bech32Error::Checksum { expected: spell(&expected), actual: spell(stated) });
     }
-    Ok((hrp.to_owned(), join_groups(data)?))
+    Ok((Cow::Borrowed(hrp), join_groups(data)?))
 }
 
-fn join_groups(groups: &[u8]) -> Result<Vec<u8>, Bech32Error> {
-    let mut bytes = Vec::with_capacity(groups.len());
+fn join_groups(groups: &[u8]) -> Result<SmallVec<[u8; 64]>, Bech32Error> {
+    let mut bytes = SmallVec::new();
     let (mut buffer, mut bits) = (0u16, 0u32);
     for group in groups {
         buffer = (buffer << 5) | u16::from(*group);
@@ -176,14 +185,8 @@ const fn values() -> [u8; 256] {
     table
 }
 
-fn symbol(group: u8) -> char {
-    char::from(CHARSET[usize::from(group & 31)])
-}
-
-/// The five lowest bits.
-fn low5(value: u16) -> u8 {
-    let [_, byte] = value.to_be_bytes();
-    byte & 31
+fn symbol(group: u8) -> u8 {
+    CHARSET[usize::from(group & 31)]
 }
 
 /// The running checksum of BIP-173.

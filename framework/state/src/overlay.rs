@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::kv::{interval_is_empty, require_writable};
 use crate::{ChangeSet, Direction, KvRead, KvWrite, RangeIter, Record, StateError, StateView, Store};
@@ -20,14 +21,92 @@ pub struct Overlay {
     layers: Vec<Layer>,
 }
 
-type StoreWrites = BTreeMap<Bytes, Option<Bytes>>;
-type Layer = BTreeMap<Store, StoreWrites>;
+type StoreWrites = BTreeMap<LayerKey, Option<Bytes>>;
+
+/// The writes of one layer. A layer touches a handful of stores, so they are found by going through them.
+#[derive(Clone, Default)]
+struct Layer(Vec<(Store, StoreWrites)>);
+
+impl Layer {
+    fn store(&self, store: Store) -> Option<&StoreWrites> {
+        self.0.iter().find(|(own, _)| *own == store).map(|(_, writes)| writes)
+    }
+
+    fn get(&self, store: Store, key: &LayerKey) -> Option<&Option<Bytes>> {
+        self.store(store)?.get(key)
+    }
+
+    fn store_mut(&mut self, store: Store) -> &mut StoreWrites {
+        let index = self.0.iter().position(|(own, _)| *own == store).unwrap_or(self.0.len());
+        if index == self.0.len() {
+            self.0.push((store, StoreWrites::new()));
+        }
+        &mut self.0[index].1
+    }
+
+    /// Moves the writes of the layer above over these.
+    fn take_over(&mut self, upper: Self) {
+        for (store, writes) in upper.0 {
+            let own = self.store_mut(store);
+            if own.is_empty() {
+                *own = writes;
+            } else {
+                own.extend(writes);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, writes)| writes.is_empty())
+    }
+}
+
+/// A key inside a layer, in the order of its bytes.
+///
+/// A block's layer has ten thousand entries and is searched several times for each transaction. The first eight bytes as a
+/// number tell most keys apart with one comparison, and the bytes stand in the tree's node, not somewhere in memory.
+#[derive(Clone, PartialEq, Eq)]
+struct LayerKey {
+    /// The first eight bytes, zeros for those that are missing; big endian, so that numbers are ordered as bytes are.
+    head: u64,
+    bytes: SmallVec<[u8; 32]>,
+}
+
+impl LayerKey {
+    fn new(key: &[u8]) -> Self {
+        let head = match key.first_chunk() {
+            Some(head) => *head,
+            None => {
+                let mut head = [0; 8];
+                head[..key.len()].copy_from_slice(key);
+                head
+            }
+        };
+        Self { head: u64::from_be_bytes(head), bytes: SmallVec::from_slice(key) }
+    }
+
+    fn to_bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.bytes)
+    }
+}
+
+impl Ord for LayerKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.head.cmp(&other.head).then_with(|| self.bytes.cmp(&other.bytes))
+    }
+}
+
+impl PartialOrd for LayerKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Overlay {
     /// An overlay with one empty layer.
     #[must_use]
     pub fn new(base: Arc<dyn StateView>) -> Self {
-        Self { base, layers: vec![Layer::new()] }
+        Self { base, layers: vec![Layer::default()] }
     }
 
     /// The view below all layers.
@@ -38,7 +117,7 @@ impl Overlay {
 
     /// Opens a layer on top.
     pub fn push(&mut self) {
-        self.layers.push(Layer::new());
+        self.layers.push(Layer::default());
     }
 
     /// The number of layers, at least 1.
@@ -53,14 +132,14 @@ impl Overlay {
             return;
         }
         if let Some(top) = self.layers.pop() {
-            merge(self.top(), top);
+            self.top().take_over(top);
         }
     }
 
     /// Forgets the topmost layer with all its writes. With only the bottom layer left it empties that one.
     pub fn revert(&mut self) {
         if self.layers.len() < 2 {
-            self.top().clear();
+            *self.top() = Layer::default();
         } else {
             self.layers.pop();
         }
@@ -73,11 +152,11 @@ impl Overlay {
         let mut layers = self.layers.into_iter();
         let mut merged = layers.next().unwrap_or_default();
         for layer in layers {
-            merge(&mut merged, layer);
+            merged.take_over(layer);
         }
         let mut changes = ChangeSet::new();
-        for (store, writes) in merged {
-            changes.insert_sorted(store, writes.into_iter().collect());
+        for (store, writes) in merged.0 {
+            changes.insert_sorted(store, writes.into_iter().map(|(key, value)| (key.to_bytes(), value)).collect());
         }
         changes
     }
@@ -88,19 +167,16 @@ impl Overlay {
         Self { base: self.base.clone(), layers: self.layers.clone() }.into_changes()
     }
 
-    /// The writes of the topmost layer only, sorted by store and key (for observers and state diffs).
-    pub fn top_writes(&self) -> impl Iterator<Item = (Store, &Bytes, Option<&Bytes>)> {
-        self.layers
-            .last()
-            .into_iter()
-            .flatten()
-            .flat_map(|(store, writes)| writes.iter().map(move |(key, value)| (*store, key, value.as_ref())))
-    }
-
     /// True when no layer holds a write.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.layers.iter().all(BTreeMap::is_empty)
+        self.layers.iter().all(Layer::is_empty)
+    }
+
+    /// The topmost write to a key.
+    fn written(&self, store: Store, key: &[u8]) -> Option<&Option<Bytes>> {
+        let key = LayerKey::new(key);
+        self.layers.iter().rev().find_map(|layer| layer.get(store, &key))
     }
 
     fn top(&mut self) -> &mut Layer {
@@ -108,28 +184,14 @@ impl Overlay {
     }
 
     fn write(&mut self, store: Store, key: &[u8], value: Option<Bytes>) {
-        self.top().entry(store).or_default().insert(Bytes::copy_from_slice(key), value);
-    }
-}
-
-/// Moves the upper layer's writes over the lower layer's.
-fn merge(lower: &mut Layer, upper: Layer) {
-    for (store, writes) in upper {
-        match lower.entry(store) {
-            std::collections::btree_map::Entry::Vacant(slot) => {
-                slot.insert(writes);
-            }
-            std::collections::btree_map::Entry::Occupied(mut slot) => slot.get_mut().extend(writes),
-        }
+        self.top().store_mut(store).insert(LayerKey::new(key), value);
     }
 }
 
 impl KvRead for Overlay {
     fn get(&self, store: Store, key: &[u8]) -> Result<Option<Bytes>, StateError> {
-        for layer in self.layers.iter().rev() {
-            if let Some(write) = layer.get(&store).and_then(|writes| writes.get(key)) {
-                return Ok(write.clone());
-            }
+        if let Some(write) = self.written(store, key) {
+            return Ok(write.clone());
         }
         self.base.get(store, key)
     }
@@ -149,10 +211,10 @@ impl KvRead for Overlay {
             .layers
             .iter()
             .rev()
-            .filter_map(|layer| layer.get(&store))
+            .filter_map(|layer| layer.store(store))
             .map(|writes| {
-                let range = writes.range::<[u8], _>((start, end));
-                let boxed: Box<dyn Iterator<Item = (&Bytes, &Option<Bytes>)>> = match direction {
+                let range = writes.range((start.map(LayerKey::new), end.map(LayerKey::new)));
+                let boxed: Box<dyn Iterator<Item = Written<'_>>> = match direction {
                     Direction::Ascending => Box::new(range),
                     Direction::Descending => Box::new(range.rev()),
                 };
@@ -166,10 +228,8 @@ impl KvRead for Overlay {
     }
 
     fn has(&self, store: Store, key: &[u8]) -> Result<bool, StateError> {
-        for layer in self.layers.iter().rev() {
-            if let Some(write) = layer.get(&store).and_then(|writes| writes.get(key)) {
-                return Ok(write.is_some());
-            }
+        if let Some(write) = self.written(store, key) {
+            return Ok(write.is_some());
         }
         self.base.has(store, key)
     }
@@ -189,18 +249,21 @@ impl KvWrite for Overlay {
     }
 }
 
+/// A write: a key, and its value or that it was removed.
+type Written<'a> = (&'a LayerKey, &'a Option<Bytes>);
+
 /// A layer's writes within the interval, with the next one at hand.
 struct LayerCursor<'a> {
-    next: Option<(&'a Bytes, &'a Option<Bytes>)>,
-    rest: Box<dyn Iterator<Item = (&'a Bytes, &'a Option<Bytes>)> + 'a>,
+    next: Option<Written<'a>>,
+    rest: Box<dyn Iterator<Item = Written<'a>> + 'a>,
 }
 
 impl<'a> LayerCursor<'a> {
-    fn new(mut rest: Box<dyn Iterator<Item = (&'a Bytes, &'a Option<Bytes>)> + 'a>) -> Self {
+    fn new(mut rest: Box<dyn Iterator<Item = Written<'a>> + 'a>) -> Self {
         Self { next: rest.next(), rest }
     }
 
-    fn advance(&mut self) -> Option<(&'a Bytes, &'a Option<Bytes>)> {
+    fn advance(&mut self) -> Option<Written<'a>> {
         std::mem::replace(&mut self.next, self.rest.next())
     }
 }
@@ -225,10 +288,10 @@ impl Merge<'_> {
 
     /// The topmost layer among those whose next key comes first.
     fn first_layer(&self) -> Option<usize> {
-        let mut first: Option<(usize, &Bytes)> = None;
+        let mut first: Option<(usize, &LayerKey)> = None;
         for (index, layer) in self.layers.iter().enumerate() {
             if let Some((key, _)) = layer.next
-                && first.is_none_or(|(_, best)| self.order(key, best) == Ordering::Less)
+                && first.is_none_or(|(_, best)| self.order(&key.bytes, &best.bytes) == Ordering::Less)
             {
                 first = Some((index, key));
             }
@@ -239,7 +302,7 @@ impl Merge<'_> {
     /// Steps every layer that stands at `key`.
     fn skip_layers(&mut self, key: &[u8]) {
         for layer in &mut self.layers {
-            if layer.next.is_some_and(|(next, _)| next == key) {
+            if layer.next.is_some_and(|(next, _)| next.bytes.as_slice() == key) {
                 layer.advance();
             }
         }
@@ -267,13 +330,13 @@ impl Iterator for Merge<'_> {
             };
             let (key, write) = self.layers[layer].next?;
             if let Some((base_key, _)) = &self.base_next {
-                match self.order(base_key, key) {
+                match self.order(base_key, &key.bytes) {
                     Ordering::Less => return self.base_next.take().map(Ok),
                     Ordering::Equal => self.base_next = None,
                     Ordering::Greater => {}
                 }
             }
-            let (key, write) = (key.clone(), write.clone());
+            let (key, write) = (key.to_bytes(), write.clone());
             self.skip_layers(&key);
             if let Some(value) = write {
                 return Some(Ok((key, value)));
@@ -418,6 +481,18 @@ mod tests {
                 };
             }
             prop_assert_eq!(rebuilt, model.0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_layers_are_ordered_as_their_bytes(
+            left in proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), Just(0xFF)], 0..12),
+            right in proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), Just(0xFF)], 0..12),
+        ) {
+            prop_assert_eq!(LayerKey::new(&left).cmp(&LayerKey::new(&right)), left.cmp(&right));
+            prop_assert_eq!(LayerKey::new(&left) == LayerKey::new(&right), left == right);
+            prop_assert_eq!(LayerKey::new(&left).to_bytes(), left);
         }
     }
 

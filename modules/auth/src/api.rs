@@ -7,7 +7,7 @@ use plume_primitives::{Address, Coins};
 use plume_state::{KvRead, StateError};
 
 use crate::record::Record;
-use crate::state::{self, NEXT_NUMBER, PARAMS, STORE};
+use crate::state::{self, NEXT_NUMBER, PARAMS};
 use crate::{Auth, AuthError, params};
 
 impl Accounts for Auth {
@@ -16,7 +16,7 @@ impl Accounts for Auth {
     }
 
     fn account(&self, state: &dyn KvRead, address: &Address) -> Result<Option<Account>, StateError> {
-        state::get(state, address)?.map(|record| view(&record, address)).transpose()
+        state::get_bytes(state, address)?.map(|bytes| state::view(&bytes, address)).transpose()
     }
 
     fn exists(&self, state: &dyn KvRead, address: &Address) -> Result<bool, StateError> {
@@ -27,21 +27,21 @@ impl Accounts for Auth {
         let number = NEXT_NUMBER.next(ctx)?;
         let record = Record::base(&ctx.chain().prefix, address, number);
         state::create(ctx, address, &record)?;
-        Ok(view(&record, address)?)
+        Ok(state::view_of(&record, address)?)
     }
 
     fn set_public_key(&self, ctx: &mut Ctx<'_>, address: &Address, key: &PublicKey) -> Result<(), Abort> {
-        let mut record = require_record(ctx, address)?;
-        let base = record.as_base_mut();
-        if base.pub_key.is_some() {
+        let bytes = state::get_bytes(ctx, address)?.ok_or_else(|| unknown(ctx, address))?;
+        if state::view(&bytes, address)?.public_key.is_some() {
             return Ok(());
         }
-        base.pub_key = Some(key.to_any());
+        let mut record = state::record(&bytes, address)?;
+        record.as_base_mut().pub_key = Some(key.to_any());
         state::update(ctx, address, &record)
     }
 
     fn increment_sequence(&self, ctx: &mut Ctx<'_>, address: &Address) -> Result<(), Abort> {
-        let mut record = require_record(ctx, address)?;
+        let mut record = state::get(ctx, address)?.ok_or_else(|| unknown(ctx, address))?;
         let base = record.as_base_mut();
         base.sequence = base.sequence.checked_add(1).ok_or_else(|| AuthError::SequenceUsedUp(base.address.clone()))?;
         state::update(ctx, address, &record)
@@ -60,7 +60,7 @@ impl Accounts for Auth {
                 record
             }
         };
-        Ok(view(&record, &rule.address)?)
+        Ok(state::view_of(&record, &rule.address)?)
     }
 
     fn has_permission(&self, name: &str, permission: Permission) -> bool {
@@ -75,15 +75,11 @@ impl Accounts for Auth {
 /// auth among its providers pays that read as the SDK does.
 impl LockedAmounts for Auth {
     fn locked(&self, state: &dyn KvRead, address: &Address) -> Result<Coins, StateError> {
-        state::get_any(state, address)?;
+        state::get_bytes(state, address)?;
         Ok(Coins::new())
     }
 }
 
-fn require_record(ctx: &Ctx<'_>, address: &Address) -> Result<Record, Abort> {
-    state::get(ctx, address)?.ok_or_else(|| AuthError::UnknownAccount(ctx.chain().prefix.account(address)).into())
-}
-
-fn view(record: &Record, address: &Address) -> Result<Account, StateError> {
-    record.view(address).map_err(|error| StateError::corrupt(STORE, address.as_bytes(), error.to_string()))
+fn unknown(ctx: &Ctx<'_>, address: &Address) -> AuthError {
+    AuthError::UnknownAccount(ctx.chain().prefix.account(address))
 }

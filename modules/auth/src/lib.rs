@@ -21,6 +21,7 @@ mod params;
 mod queries;
 mod record;
 mod state;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use plume_proto::cosmos::auth::v1beta1::{BaseAccount, ModuleAccount};
 use plume_proto::prost::DecodeError;
 use plume_proto::{Any, Message, any};
 
-const BASE_ACCOUNT: &str = "/cosmos.auth.v1beta1.BaseAccount";
+pub(crate) const BASE_ACCOUNT: &str = "/cosmos.auth.v1beta1.BaseAccount";
 const MODULE_ACCOUNT: &str = "/cosmos.auth.v1beta1.ModuleAccount";
 
 /// An account of a type that this chain knows.

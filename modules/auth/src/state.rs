@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use plume_interfaces::Account;
 use plume_kit::{Abort, Ctx, Fatal, KvGas};
 use plume_primitives::Address;
 use plume_proto::Any;
@@ -10,6 +12,7 @@ use plume_state::collections::{BytesRaw, Item, Map, Proto, Schema, SchemaError, 
 use plume_state::{Derivation, Direction, KvRead, StateError, Store};
 
 use crate::record::Record;
+use crate::stored;
 
 /// The module's store.
 pub const STORE: Store = Store::committed("acc");
@@ -53,6 +56,30 @@ pub(crate) const fn accounts_prefix() -> &'static [u8] {
 /// The account at `address`.
 pub(crate) fn get(state: &(impl KvRead + ?Sized), address: &Address) -> Result<Option<Record>, StateError> {
     get_any(state, address)?.map(|stored| decode(address.as_bytes(), &stored)).transpose()
+}
+
+/// The bytes of the account at `address`.
+pub(crate) fn get_bytes(state: &(impl KvRead + ?Sized), address: &Address) -> Result<Option<Bytes>, StateError> {
+    state.get(STORE, &ACCOUNTS.raw_key(address)?)
+}
+
+/// What the rest of the chain sees of the account with these bytes.
+pub(crate) fn view(bytes: &[u8], address: &Address) -> Result<Account, StateError> {
+    match stored::base_account(bytes, address) {
+        Some(account) => Ok(account),
+        None => view_of(&record(bytes, address)?, address),
+    }
+}
+
+/// The account with these bytes.
+pub(crate) fn record(bytes: &[u8], address: &Address) -> Result<Record, StateError> {
+    let key = ACCOUNTS.raw_key(address)?;
+    decode(address.as_bytes(), &ACCOUNTS.decode_value(&key, bytes)?)
+}
+
+/// What the rest of the chain sees of `record`.
+pub(crate) fn view_of(record: &Record, address: &Address) -> Result<Account, StateError> {
+    record.view(address).map_err(|error| StateError::corrupt(STORE, address.as_bytes(), error.to_string()))
 }
 
 /// The account at `address` as it is stored.

@@ -192,8 +192,9 @@ impl Ante<'_> {
         if !fee.granter.is_empty() {
             return Err(TxError::wrap(sdk::INVALID_REQUEST, "fee grants are not enabled").into());
         }
-        let payer = self.signers()?.fee_payer.as_ref().ok_or_else(|| internal("nobody pays the fee"))?;
-        let payer_text = self.rules.chain.prefix.account(payer);
+        let signers = self.signers()?;
+        let payer = signers.fee_payer.as_ref().ok_or_else(|| internal("nobody pays the fee"))?;
+        let payer_text = signers.text(payer);
         if self.machine.accounts.account(ctx, payer)?.is_none() {
             let text = format!("fee payer address: {payer_text} does not exist");
             return Err(TxError::wrap(sdk::UNKNOWN_ADDRESS, text).into());
@@ -218,25 +219,22 @@ impl Ante<'_> {
         if self.tx.infos.len() > signers.all.len() {
             return Err(self.wrong_number_of_infos(signers).into());
         }
-        let prefix = &self.rules.chain.prefix;
         for (index, (info, signer)) in self.tx.infos.iter().zip(&signers.all).enumerate() {
             let key = match &info.key {
                 Some(key) => key,
                 None if self.simulating() => &SIMULATION_KEY,
                 None => continue,
             };
-            if !self.simulating() && key.address() != *signer {
-                let text = format!(
-                    "pubKey does not match signer address {} with signer index: {index}",
-                    prefix.account(signer)
-                );
+            if !self.simulating() && info.address.as_ref() != Some(signer) {
+                let text =
+                    format!("pubKey does not match signer address {} with signer index: {index}", signers.text(signer));
                 return Err(TxError::wrap(sdk::INVALID_PUBKEY, text).into());
             }
             // Reads the account, and writes it only if it has no key.
             self.machine.accounts.set_public_key(ctx, signer, key)?;
         }
         for (info, signer) in self.tx.infos.iter().zip(&signers.all) {
-            ctx.emit(Event::new("tx").with("acc_seq", format!("{}/{}", prefix.account(signer), info.sequence)));
+            ctx.emit(Event::new("tx").with("acc_seq", format!("{}/{}", signers.text(signer), info.sequence)));
             let data = match &info.data {
                 Some(Ok(data)) => data,
                 Some(Err(e)) => return Err(internal(e.to_string()).into()),

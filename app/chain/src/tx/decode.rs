@@ -39,8 +39,18 @@ pub(crate) struct Signers {
     pub all: Vec<Address>,
     /// The first signer of each message, if it has any.
     pub first_of_message: Vec<Option<Address>>,
+    /// The text of each address in `all`: events and errors of every run state it.
+    texts: Vec<String>,
     /// Who pays the fee: the payer that the transaction names, else the first signer, if there is any.
     pub fee_payer: Option<Address>,
+}
+
+impl Signers {
+    /// The text of one of these addresses.
+    pub fn text(&self, address: &Address) -> &str {
+        let index = self.all.iter().position(|signer| signer == address);
+        index.and_then(|index| self.texts.get(index)).expect("every signer and payer is among all, each with its text")
+    }
 }
 
 /// One `SignerInfo` with its signature.
@@ -48,6 +58,8 @@ pub(crate) struct Signers {
 pub(crate) struct Signature {
     /// The key, unless the transaction leaves it to the account.
     pub key: Option<PublicKey>,
+    /// The address of that key.
+    pub address: Option<Address>,
     /// `None` without a `ModeInfo`.
     pub data: Option<Result<SignatureData, SignatureError>>,
     /// The sequence that was signed; 0 without a `ModeInfo`, as in the SDK.
@@ -153,7 +165,8 @@ fn read_infos(auth_info: &AuthInfo, signatures: &[Bytes]) -> Result<Vec<Signatur
         let mode = info.mode_info.as_ref();
         let data = mode.map(|mode| SignatureData::from_proto(Some(mode), &signature));
         let sequence = if mode.is_some() { info.sequence } else { 0 };
-        Ok(Signature { key, sequence, data, valid_for: OnceLock::new() })
+        let address = key.as_ref().map(PublicKey::address);
+        Ok(Signature { key, address, sequence, data, valid_for: OnceLock::new() })
     };
     auth_info.signer_infos.iter().enumerate().map(read).collect()
 }
@@ -183,7 +196,8 @@ fn find_signers(body: &TxBody, fee: &Fee, chain: &ChainInfo) -> Result<Signers, 
     if let Some(payer) = fee_payer.as_ref().filter(|payer| !all.contains(payer)) {
         all.push(payer.clone());
     }
-    Ok(Signers { all, first_of_message, fee_payer })
+    let texts = all.iter().map(|signer| chain.prefix.account(signer)).collect();
+    Ok(Signers { all, first_of_message, texts, fee_payer })
 }
 
 /// A failure that the SDK leaves without a number (`undefined/1`), with its own text.

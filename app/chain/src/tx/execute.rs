@@ -167,12 +167,8 @@ fn run_messages(
             other => other.context(format_args!("failed to execute message; message index: {index}")),
         })?;
         let events = ctx.take_events();
-        let first = message_event(
-            run,
-            &message.type_url,
-            signers.first_of_message.get(index).and_then(Option::as_ref),
-            &events,
-        );
+        let sender = signers.first_of_message.get(index).and_then(Option::as_ref);
+        let first = message_event(&message.type_url, sender.map(|sender| signers.text(sender)), &events);
         let with_index = |mut event: Event| {
             event.push("msg_index", index.to_string());
             event
@@ -185,15 +181,10 @@ fn run_messages(
 
 /// The event that announces a message: its type, its first signer, and its module unless the message's own events
 /// say that.
-fn message_event(
-    run: &Transactions<'_>,
-    type_url: &str,
-    sender: Option<&plume_primitives::Address>,
-    events: &[Event],
-) -> Event {
+fn message_event(type_url: &str, sender: Option<&str>, events: &[Event]) -> Event {
     let mut event = Event::new("message").with("action", type_url);
     if let Some(sender) = sender {
-        event.push("sender", run.rules.chain.prefix.account(sender));
+        event.push("sender", sender);
     }
     let says_module = events.iter().any(|event| event.value("module").is_some());
     // `/cosmos.bank.v1beta1.MsgSend`: the second part of the name.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use core::ops::Bound;
 use plume_kit::{
-    GasMeter, GrpcCode, MAX_DISPATCH_DEPTH, ModuleVersions, Modules, ModulesBuilder, Observation, Observer, Response,
+    Abort, Ctx, GasMeter, GrpcCode, MAX_DISPATCH_DEPTH, ModuleVersions, Modules, ModulesBuilder, Observation, Observer,
+    Response, TxError, sdk,
 };
 use plume_primitives::Gas;
 use plume_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
@@ -53,6 +54,41 @@ fn iterator_costs_each_entry_and_its_end() {
         assert!(ctx.has(STORE, b"\x01a")?);
         ctx.delete(STORE, b"\x01a")?;
         assert_eq!(ctx.gas().used().checked_sub(before), Some(Gas(2000)));
+        Ok(Response::default())
+    });
+    outcome.expect_success();
+}
+
+#[test]
+fn read_sees_every_write_before_it_and_costs_the_same_each_time() {
+    let mut world = world();
+    let key = b"\x01a";
+    let stored = |value: &'static [u8]| Some(Bytes::from_static(value));
+    let read = |ctx: &Ctx<'_>| {
+        let before = ctx.gas().used();
+        let value = ctx.get(STORE, key)?;
+        assert_eq!(ctx.has(STORE, key)?, value.is_some());
+        Ok::<_, Abort>((value, ctx.gas().used().checked_sub(before).unwrap().get()))
+    };
+    let outcome = world.execute(GasMeter::unlimited(), None, |ctx| {
+        // 1000 + 3 * (2 + length of the value) to read, 1000 to ask.
+        assert_eq!([read(ctx)?, read(ctx)?], [(None, 2006), (None, 2006)]);
+        ctx.set(STORE, key, Bytes::from_static(b"1"))?;
+        assert_eq!([read(ctx)?, read(ctx)?], [(stored(b"1"), 2009), (stored(b"1"), 2009)]);
+        let dropped: Result<(), Abort> = ctx.branch(|ctx| {
+            assert_eq!(read(ctx)?.0, stored(b"1"));
+            ctx.set(STORE, key, Bytes::from_static(b"22"))?;
+            assert_eq!(read(ctx)?, (stored(b"22"), 2012));
+            Err(TxError::plain(sdk::LOGIC).into())
+        });
+        assert!(dropped.is_err());
+        assert_eq!(read(ctx)?, (stored(b"1"), 2009));
+        ctx.branch(|ctx| {
+            ctx.delete(STORE, key)?;
+            assert_eq!(read(ctx)?, (None, 2006));
+            Ok(())
+        })?;
+        assert_eq!(read(ctx)?, (None, 2006));
         Ok(Response::default())
     });
     outcome.expect_success();
