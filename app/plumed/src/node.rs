@@ -64,10 +64,19 @@ const DEFAULT_KEEP_RECENT: u64 = 362_880;
 /// Heights kept by `pruning = "everything"`.
 const LEAST_KEEP_RECENT: u64 = 2;
 
+/// Gives the system back what loading needed for a moment: the allocator would keep it for long.
+#[expect(unsafe_code, reason = "the allocator's own function; it asks nothing of its caller")]
+fn give_back_memory() {
+    // SAFETY: `mi_collect` may be called at any time from any thread.
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}
+
 /// Opens the state of `home` and the chain over it.
 pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
     let (config, backend) = parts(home, overrides)?;
-    Ok(Chain::open(config, Arc::new(backend))?)
+    let chain = Chain::open(config, Arc::new(backend))?;
+    give_back_memory();
+    Ok(chain)
 }
 
 /// What the chain of `home` is opened with: its configuration and its state on disk.

@@ -24,7 +24,8 @@ pub(super) fn start(
     let mut engine = vec!["--engine".to_owned()];
     match system {
         System::Comet(_) => {
-            let cometbft = program("plume-cometbft", "PLUMED_COMETBFT", "run scripts/setup --for bench, or set PLUMED_COMETBFT")?;
+            let cometbft =
+                program("plume-cometbft", "PLUMED_COMETBFT", "run scripts/setup --for bench, or set PLUMED_COMETBFT")?;
             engine.extend(["cometbft".to_owned(), "--cometbft".to_owned(), cometbft.display().to_string()]);
         }
         _ => engine.push("raft".to_owned()),
