@@ -96,7 +96,8 @@ pub(super) fn page(files: &[ResultFile], plots: &[(String, String)]) -> String {
         "# Performance\n\n\
          Made by `plume-bench report` from the files in [performance/results](performance/results), which hold every \
          repetition; do not edit. How it is measured: [tests/bench](../tests/bench/README.md). Figures are medians, with the \
-         lowest and highest of the repetitions; systems of one table took turns on one machine.\n\n\
+         lowest and highest of the repetitions; systems of one table took turns on one machine. What stands in the way of \
+         bars that are not reached: [bottlenecks](performance/bottlenecks.md).\n\n\
          ## Bars\n\n\
          | bar | floor | extreme | measured | against the floor | |\n|---|---|---|---|---|---|\n",
     );
