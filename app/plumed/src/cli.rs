@@ -224,7 +224,7 @@ pub struct StartArgs {
     /// Consensus engine.
     #[arg(long, value_enum, default_value_t = EngineKind::Raft)]
     pub engine: EngineKind,
-    /// The `cometbft` binary, when it is not beside `plumed` or on PATH.
+    /// The `plume-cometbft` or `cometbft` binary, when none is beside `plumed` or on PATH.
     #[arg(long, env = "PLUMED_COMETBFT", value_name = "PATH")]
     pub cometbft: Option<PathBuf>,
     /// Where to listen with `--engine abci`: `unix://PATH` or `tcp://HOST:PORT`.

@@ -30,7 +30,7 @@ pub struct RollbackArgs {
     /// Remove the block, too, and not only its execution: it must then come from peers.
     #[arg(long)]
     pub hard: bool,
-    /// The `cometbft` binary, when it is not beside `plumed` or on PATH.
+    /// The `plume-cometbft` or `cometbft` binary, when none is beside `plumed` or on PATH.
     #[arg(long, env = "PLUMED_COMETBFT", value_name = "PATH")]
     pub cometbft: Option<PathBuf>,
     /// Form of the result.
