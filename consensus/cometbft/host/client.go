@@ -55,9 +55,9 @@ type client struct {
 	room     *sync.Cond        // the writer took what waited
 	waiting  []byte            // encoded, not yet taken by the writer
 	asked    []*abcicli.ReqRes // not yet answered, oldest first
+	flushed  bool              // the newest of those is a flush
 	err      error
 	callback abcicli.Callback
-	flushed  bool // a flush is the newest of them
 	wake     chan struct{}
 }
 
