@@ -19,7 +19,7 @@ use crate::records;
 use crate::retention::retain_height;
 use crate::snapshots::{Restoring, SnapshotFolder, SnapshotWriter};
 use crate::tip::Tip;
-use crate::tx::{Prepared, prepare_all};
+use crate::tx::{Prepared, prepare_all, prepare_decided};
 use crate::{ChainConfig, consensus, proposal, snapshots};
 
 /// Blocks that may wait, executed or judged, for a decision at one height; more are computed again when decided.
@@ -146,18 +146,24 @@ impl Chain {
         Err(Fatal::new(format!("block {height} came where block {expected} was expected")))
     }
 
-    /// The transactions of a block, ready to be executed.
-    fn prepare_txs(&mut self, hash: &BlockId, txs: &[Bytes]) -> Result<Vec<Prepared>, Fatal> {
-        match self.judged.remove(hash).filter(|prepared| !hash.is_empty() && prepared.len() == txs.len()) {
-            Some(prepared) => Ok(prepared),
-            None => prepare_all(self.machine(), self.rules()?.as_ref(), &self.base(), txs),
+    /// The transactions of a block, ready to be executed. `is_decided`: validators with more than two thirds of the
+    /// power have signed it.
+    fn prepare_txs(&mut self, hash: &BlockId, txs: &[Bytes], is_decided: bool) -> Result<Vec<Prepared>, Fatal> {
+        let judged = self.judged.remove(hash).filter(|prepared| !hash.is_empty() && prepared.len() == txs.len());
+        if let Some(prepared) = judged {
+            return Ok(prepared);
         }
+        let rules = self.rules()?;
+        if is_decided && !self.machine().config.verify_decided_signatures {
+            return Ok(prepare_decided(self.machine(), &rules, txs));
+        }
+        prepare_all(self.machine(), &rules, &self.base(), txs)
     }
 
     /// Executes a block on the committed state; nothing of it becomes visible.
-    fn execute(&mut self, block: &Block) -> Result<(BlockOutcome, Decided), Fatal> {
+    fn execute(&mut self, block: &Block, is_decided: bool) -> Result<(BlockOutcome, Decided), Fatal> {
         self.require_next(block.height)?;
-        let prepared = self.prepare_txs(&block.hash, &block.txs)?;
+        let prepared = self.prepare_txs(&block.hash, &block.txs, is_decided)?;
         let (rules, base) = (self.rules()?, self.base());
         let executed = execute_block(self.machine(), &rules, &base, block, &prepared, None)?;
         let ExecutedBlock { results, events, validator_updates, consensus_params, changes, senders, checks_changed } =
@@ -303,7 +309,7 @@ impl Executor for Chain {
             || self.ahead.len() >= MAX_WAITING
             || proposal.height != self.shared.tip().next_height();
         if !waits {
-            let decided = self.execute(&Block::from(proposal))?;
+            let decided = self.execute(&Block::from(proposal), false)?;
             self.ahead.insert(proposal.hash.clone(), decided);
         }
         Ok(())
@@ -314,7 +320,7 @@ impl Executor for Chain {
         self.machine().config.require_no_halt(block)?;
         let (outcome, decided) = match self.ahead.remove(&block.hash).filter(|_| !block.hash.is_empty()) {
             Some(ahead) => ahead,
-            None => self.execute(block)?,
+            None => self.execute(block, true)?,
         };
         self.forget_proposals();
         self.decided = Some(decided);

@@ -22,6 +22,10 @@ pub struct ChainConfig {
     /// Bytes of transactions in the mempool whose decoded form is kept until they are in a block; it takes a few times
     /// as much memory.
     pub remembered_tx_bytes: usize,
+    /// Whether the signatures of transactions are verified in blocks that were decided without this node's judgement,
+    /// as when it catches up (`verify-decided-signatures`). Without it their commit is taken as proof that they are
+    /// valid; a difference to what the other nodes found shows in the app hash either way.
+    pub verify_decided_signatures: bool,
     /// How many recent blocks the engine must keep; 0 keeps all.
     pub min_retain_blocks: u64,
     /// Block that this node does not execute any more, nor one after it (`halt-height`); 0 for none.
@@ -85,6 +89,7 @@ impl Default for ChainConfig {
             minimum_gas_prices: DecCoins::new(),
             remembered_signatures: 200_000,
             remembered_tx_bytes: 16 << 20,
+            verify_decided_signatures: true,
             min_retain_blocks: 0,
             halt_height: 0,
             halt_time: 0,

@@ -214,6 +214,16 @@ impl Reader for ChainReader {
         check_tx(&self.shared.machine, &self.shared.check, tx, kind)
     }
 
+    fn anticipate_txs(&self, txs: &[Bytes]) {
+        let (tip, machine) = (self.shared.tip(), &self.shared.machine);
+        let Some(rules) = &tip.rules else { return };
+        let base = machine.config.verify_decided_signatures.then_some(&tip.state);
+        if let Err(error) = tx::prepare_ahead(machine, rules, base, txs) {
+            // Whoever executes them meets the same and stops.
+            tracing::error!(%error, "transactions could not be verified ahead of their block");
+        }
+    }
+
     fn query(&self, path: &str, data: &[u8], height: Option<Height>, prove: bool) -> Result<QueryAnswer, QueryError> {
         query::answer(&self.shared, path, data, height, prove)
     }

@@ -88,14 +88,20 @@ pub fn parts(home: &Home, overrides: &Overrides) -> Result<(ChainConfig, RocksBa
     let settings = Config { keep_recent, ..Config::new(genesis.chain_id, plume_chain::stores()?) };
     let backend = RocksBackend::open(home.state(), &settings)
         .with_context(|| format!("cannot open the state in {}", home.state().display()))?;
+    Ok((chain_config(home, &config, keep_recent)?, backend))
+}
+
+/// What the operator decides for the state machine.
+fn chain_config(home: &Home, config: &AppConfig, keep_recent: Option<u64>) -> Result<ChainConfig> {
     let minimum_gas_prices: DecCoins = config.minimum_gas_prices.parse().with_context(|| {
         format!("minimum-gas-prices {:?}: write, for example, 0.001uplume", config.minimum_gas_prices)
     })?;
-    let chain = ChainConfig {
+    Ok(ChainConfig {
         minimum_gas_prices,
         halt_height: config.halt_height,
         halt_time: config.halt_time,
         min_retain_blocks: config.min_retain_blocks,
+        verify_decided_signatures: config.verify_decided_signatures,
         history_blocks: keep_recent.unwrap_or(0),
         query_gas_limit: config.query_gas_limit,
         snapshots: SnapshotConfig {
@@ -105,8 +111,7 @@ pub fn parts(home: &Home, overrides: &Overrides) -> Result<(ChainConfig, RocksBa
             ..SnapshotConfig::default()
         },
         ..ChainConfig::default()
-    };
-    Ok((chain, backend))
+    })
 }
 
 /// What the chain makes of a genesis document, in memory.
@@ -131,6 +136,27 @@ fn keep_recent(config: &AppConfig) -> Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_operators_settings_reach_the_state_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::of(Some(folder.path())).unwrap();
+        let config = AppConfig {
+            minimum_gas_prices: "0.1uplume".to_owned(),
+            halt_height: 2,
+            halt_time: 3,
+            min_retain_blocks: 4,
+            verify_decided_signatures: false,
+            query_gas_limit: 5,
+            ..AppConfig::default()
+        };
+        let chain = chain_config(&home, &config, Some(6)).unwrap();
+        assert_eq!(chain.minimum_gas_prices, "0.1uplume".parse().unwrap());
+        assert_eq!((chain.halt_height, chain.halt_time, chain.min_retain_blocks), (2, 3, 4));
+        assert_eq!((chain.query_gas_limit, chain.history_blocks), (5, 6));
+        assert!(!chain.verify_decided_signatures);
+        assert!(chain_config(&home, &AppConfig::default(), None).unwrap().verify_decided_signatures);
+    }
 
     #[test]
     fn pruning_names_are_the_sdks() {

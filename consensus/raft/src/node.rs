@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use plume_block::{ChainState, key_to_raw, params};
-use plume_engine::{Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
+use plume_engine::{Block, BlockOutcome, Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
 use plume_events::EventBus;
 use plume_home::keys::{KeyPair, consensus_address};
 use plume_home::sign_state::{OpenError, SignState};
@@ -27,7 +27,7 @@ use crate::forward::forward;
 use crate::handle::{RaftEngine, RpcView};
 use crate::hooks::Hooks;
 use crate::inbound::{Allowed, Connections, Inbound};
-use crate::offline::decided;
+use crate::offline::{decided, read_ahead};
 use crate::raft::log::RaftLog;
 use crate::raft::machine::{LogCursor, Machine, Shared, SnapshotFile};
 use crate::raft::network::Network;
@@ -297,6 +297,7 @@ impl<R: Reader> Node<R> {
             clock: options.clock,
             hooks: options.hooks,
             worker: worker.clone(),
+            ahead: (!options.inline).then(|| reader.clone()),
             store: store.clone(),
             mempool: mempool.clone(),
             events: events.clone(),
@@ -494,10 +495,11 @@ fn replay<E: Executor>(
     if first <= last {
         tracing::info!(from = %first, to = %last, "executing blocks again");
     }
-    for height in (first.get()..=last.get()).map(Height) {
-        let decided = decided(store, state.initial_height, height)?;
+    let reader = executor.reader();
+    let read = |height| Ok((decided(store, state.initial_height, height)?, store.outcome(height).map_err(fatal)?));
+    let ahead = |(decided, _): &(Block, BlockOutcome)| reader.anticipate_txs(&decided.txs);
+    read_ahead((first, last), read, ahead, |height, (decided, stored)| {
         let outcome = executor.finalize(&decided)?;
-        let stored = store.outcome(height)?;
         if stored.app_hash != outcome.app_hash {
             return Err(Fatal::new(format!(
                 "block {height} gave application hash {} when it was executed again, {} before: another version of \
@@ -511,8 +513,8 @@ fn replay<E: Executor>(
         if height.get().is_multiple_of(REPLAY_NEWS) {
             tracing::info!(%height, to = %last, "executing blocks again");
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// The validator whose node starts the group: the first of the first set.

@@ -1,10 +1,11 @@
 //! The blocks of a node that does not run, for the operator's commands.
 
 use std::path::Path;
+use std::sync::mpsc;
 
 use bytes::Bytes;
 use plume_block::{commit_info, to_execute};
-use plume_engine::{Block, BlockOutcome, CommitInfo, Fatal};
+use plume_engine::{Block, BlockOutcome, CommitInfo, Fatal, Reader};
 use plume_primitives::Height;
 use plume_store::{BlockStore, StoreError, StoreOptions};
 
@@ -13,6 +14,8 @@ use crate::worker::fatal;
 
 /// Folder of the Raft log in `data`, which only a node with this engine has.
 const LOG: &str = "raft.wal";
+/// Blocks that are read before their turn.
+const READ_AHEAD: usize = 4;
 
 /// The blocks in a node's `data`, with everything that was recorded with them. Holds the store's lock.
 pub struct StoredBlocks {
@@ -85,6 +88,20 @@ impl StoredBlocks {
         Ok((decided(&self.store, initial, height)?, self.store.outcome(height).map_err(fatal)?))
     }
 
+    /// Gives `visit` the blocks from `first` to `last` with what came of them, in order. Another thread reads the next ones
+    /// meanwhile and has `reader` prepare their transactions.
+    ///
+    /// # Errors
+    /// A height that is not here, a record that is damaged; what `visit` fails with.
+    pub fn visit_executed<R: Reader, F: From<Fatal>>(
+        &self,
+        (first, last): (Height, Height),
+        reader: &R,
+        visit: impl FnMut(Height, (Block, BlockOutcome)) -> Result<(), F>,
+    ) -> Result<(), F> {
+        read_ahead((first, last), |height| self.executed(height), |(block, _)| reader.anticipate_txs(&block.txs), visit)
+    }
+
     /// Takes the last block back, so that it is executed anew when the node starts; gives the height and app hash before
     /// it. With `forget` the block is removed, too, and comes again from the Raft log or from peers: what Raft has
     /// committed is final. What this node's validator, whose address is `own`, has signed stays on record either way.
@@ -114,6 +131,35 @@ impl StoredBlocks {
     pub fn prune(&self, below: Height) -> Result<u64, StoreError> {
         self.store.prune(below)
     }
+}
+
+/// Reads what belongs to each height on another thread, which does `ahead` with it while `visit` works on earlier ones.
+pub(crate) fn read_ahead<T: Send, F: From<Fatal>>(
+    (first, last): (Height, Height),
+    read: impl Fn(Height) -> Result<T, Fatal> + Send,
+    ahead: impl Fn(&T) + Send,
+    mut visit: impl FnMut(Height, T) -> Result<(), F>,
+) -> Result<(), F> {
+    std::thread::scope(|scope| {
+        let heights = || (first.get()..=last.get()).map(Height);
+        let (found, queue) = mpsc::sync_channel(READ_AHEAD);
+        let reading = scope.spawn(move || {
+            for height in heights() {
+                let item = read(height)?;
+                ahead(&item);
+                if found.send(item).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        for (height, item) in heights().zip(&queue) {
+            visit(height, item)?;
+        }
+        drop(queue);
+        let read = reading.join().unwrap_or_else(|_| Err(Fatal::new("reading blocks ahead panicked")));
+        read.map_err(F::from)
+    })
 }
 
 /// A stored block as it is executed.

@@ -30,6 +30,12 @@ pub trait Reader: Clone + Send + Sync + 'static {
     /// Sequences of accepted transactions advance in a check state that each commit resets.
     fn check_tx(&self, tx: &Bytes, kind: CheckKind) -> CheckOutcome;
 
+    /// Does ahead, on the caller's thread and those of the process's pool, what it can of the work that the transactions of
+    /// a decided block will need soon: decoding, signatures. Changes no outcome; may be called at any time.
+    fn anticipate_txs(&self, txs: &[Bytes]) {
+        let _ = txs;
+    }
+
     /// Answers a query on the state after `height` (the last committed one when `None`).
     ///
     /// # Errors

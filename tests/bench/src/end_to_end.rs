@@ -140,9 +140,11 @@ fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Res
     }
     if plan.replay && matches!(system, System::Raft(_)) {
         running.stop()?;
-        let rate = outcome.txs as f64 / replay_seconds(&running)?;
-        run.figures.insert("replay_per_s".to_owned(), rate);
-        run.figures.insert("replay_ratio".to_owned(), rate / outcome.rate());
+        for (name, arguments) in [("replay", &[][..]), ("replay_vouched", &["--trust-signatures"][..])] {
+            let rate = outcome.txs as f64 / replay_seconds(&running, arguments)?;
+            run.figures.insert(format!("{name}_per_s"), rate);
+            run.figures.insert(format!("{name}_ratio"), rate / outcome.rate());
+        }
         run.checks.push("its blocks, executed again, give the recorded results and app hashes".to_owned());
     }
     Ok(run)
@@ -238,7 +240,7 @@ fn figures(outcome: &Outcome, used: &Counters, generator: &Counters) -> Figures 
 
 /// How long `plumed replay` takes for all blocks of the first node, less the time for the first block alone, which is
 /// reading the genesis document.
-fn replay_seconds(running: &Running) -> Result<f64> {
+fn replay_seconds(running: &Running, arguments: &[&str]) -> Result<f64> {
     let plumed = folder::program("plumed", "PLUMED", "run `cargo build --release -p plumed`, or set PLUMED")?;
     let home = running.nodes()[0].home();
     let time = |more: &[&str]| -> Result<f64> {
@@ -246,6 +248,7 @@ fn replay_seconds(running: &Running) -> Result<f64> {
         let output = Command::new(&plumed)
             .args(["replay", "--output", "json", "--log-level", "error", "--home"])
             .arg(home)
+            .args(arguments)
             .args(more)
             .stdin(Stdio::null())
             .output()?;

@@ -80,7 +80,7 @@ fn systems_take_turns_with_the_same_load_and_end_with_the_right_balances() {
             has(run, &["query_rpc_p99_ms", "query_rest_p99_ms", "restart_s"]);
         }
     }
-    has(&result.runs[0], &["replay_per_s", "replay_ratio"]);
+    has(&result.runs[0], &["replay_per_s", "replay_ratio", "replay_vouched_per_s", "replay_vouched_ratio"]);
     has(&result.runs[1], &["cpu_us_per_tx_plumed", "cpu_us_per_tx_plume-cometbft"]);
 }
 

@@ -12,4 +12,4 @@ mod signatures;
 pub(crate) use execute::{Mode, Transactions, contain, run_ante, run_tx};
 pub(crate) use remembered::DecodedTxs;
 pub(crate) use remembered::TxHash;
-pub(crate) use signatures::{Prepared, prepare_all, prepare_one};
+pub(crate) use signatures::{Prepared, prepare_ahead, prepare_all, prepare_decided, prepare_one};

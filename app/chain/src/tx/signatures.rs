@@ -23,6 +23,8 @@ pub(crate) struct Prepared {
     pub tx: Decoded,
     /// One for each signer, for the account as it was below the block.
     verdicts: Vec<Option<Verdict>>,
+    /// The block's commit vouches for its signatures: see [`prepare_decided`].
+    vouched: bool,
     /// Messages whose stateless proof is invalid, by index.
     failed_proofs: Vec<(usize, TxError)>,
 }
@@ -99,6 +101,9 @@ impl Prepared {
             Ok(jobs) => jobs,
             Err(reason) => return Ok(Err(reason)),
         };
+        if self.vouched {
+            return Ok(Ok(()));
+        }
         let outcome = first_failure(&leaves, &verify_jobs(&machine.verified, &jobs)).map_err(|e| e.to_string());
         if outcome.is_ok() {
             let (account_number, sequence) = (account.number, account.sequence);
@@ -175,7 +180,53 @@ fn is_textual(data: &SignatureData) -> bool {
 pub(crate) fn prepare_one(machine: &Machine, rules: &Rules, bytes: &Bytes, hash: &TxHash) -> Prepared {
     let tx = remembered_or_decoded(machine, rules, bytes, hash);
     let failed_proofs = failed_proofs(machine, std::iter::once(&*tx)).pop().unwrap_or_default();
-    Prepared { tx, verdicts: Vec::new(), failed_proofs }
+    Prepared { tx, verdicts: Vec::new(), vouched: false, failed_proofs }
+}
+
+/// Decodes the transactions of a decided block on all cores and takes their signatures as valid.
+///
+/// # Security
+/// Only for blocks that validators with more than two thirds of the power have signed: each of them that is honest has
+/// verified the signatures, since a proposal with a bad one is rejected. What a signature does not say (sequence, fee,
+/// whether there are as many signatures as signers) is checked as ever, and a result that differs from what those
+/// validators found shows in the next block's app hash.
+pub(crate) fn prepare_decided(machine: &Machine, rules: &Rules, txs: &[Bytes]) -> Vec<Prepared> {
+    let decoded: Vec<Decoded> = txs
+        .par_iter()
+        .with_min_len(16)
+        .map(|bytes| remembered_or_decoded(machine, rules, bytes, &Sha256::digest(bytes).into()))
+        .collect();
+    let failed_proofs = failed_proofs(machine, decoded.iter().map(|tx| &**tx));
+    let prepared = decoded.into_iter().zip(failed_proofs);
+    prepared.map(|(tx, failed_proofs)| Prepared { tx, verdicts: Vec::new(), vouched: true, failed_proofs }).collect()
+}
+
+/// Decodes transactions that will be executed soon and remembers the form; with `base`, a state at or below which
+/// their signers are known, also who their signatures are valid for.
+///
+/// # Errors
+/// State that cannot be read.
+pub(crate) fn prepare_ahead(
+    machine: &Machine,
+    rules: &Rules,
+    base: Option<&Arc<dyn StateView>>,
+    txs: &[Bytes],
+) -> Result<(), Fatal> {
+    let prepared = match base {
+        Some(base) => prepare_all(machine, rules, base, txs)?,
+        None => prepare_decided(machine, rules, txs),
+    };
+    for (bytes, Prepared { tx, verdicts, .. }) in txs.iter().zip(prepared) {
+        if let Ok(decoded) = &*tx {
+            for (index, verdict) in verdicts.into_iter().enumerate() {
+                if let Some(Verdict { signed_for, outcome: Ok(()) }) = verdict {
+                    remember_valid(decoded, index, signed_for);
+                }
+            }
+        }
+        machine.decoded.insert(Sha256::digest(bytes).into(), bytes.len(), tx);
+    }
+    Ok(())
 }
 
 /// Verifies the proofs of several transactions together; for each transaction, its messages that have a bad one.
@@ -241,7 +292,7 @@ pub(crate) fn prepare_all(
                 }
                 Err(_) => Vec::new(),
             };
-            Prepared { tx, verdicts, failed_proofs }
+            Prepared { tx, verdicts, vouched: false, failed_proofs }
         })
         .collect())
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use plume_block::{FullBlock, Vote, raw, verify_commit};
-use plume_engine::{Executor, Fatal};
+use plume_engine::{Executor, Fatal, Reader};
 use plume_p2p::{PeerId, Peers};
 use plume_primitives::Height;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Driver, TICK};
@@ -39,6 +40,19 @@ impl<E: Executor> Driver<E> {
         Ok(())
     }
 
+    /// Prepares the transactions of fetched blocks on another thread, in order, the first block aside: its turn is now.
+    fn prepare_ahead(&self, answers: &[(u64, Vec<(PeerId, BlockAnswer)>)]) -> Option<JoinHandle<()>> {
+        let reader = self.ahead.clone()?;
+        let later = answers.iter().skip(1).flat_map(|(_, answers)| answers);
+        let blocks: Vec<Bytes> = later.map(|(_, answer)| answer.block.clone()).collect();
+        // Whether a block proves anything is seen when its turn comes: until then it can only waste time.
+        Some(tokio::task::spawn_blocking(move || {
+            for block in blocks.into_iter().filter_map(|bytes| FullBlock::decode(bytes).ok()) {
+                reader.anticipate_txs(block.txs());
+            }
+        }))
+    }
+
     fn best_peer_height(&self) -> u64 {
         self.standings.values().map(|standing| standing.height).max().unwrap_or(0)
     }
@@ -62,7 +76,9 @@ impl<E: Executor> Driver<E> {
                 let connections = self.peers.clone();
                 async move { (height, fetch(&connections, height, peers).await) }
             }));
-            for (height, answers) in answers.await {
+            let answers = answers.await;
+            let ahead = self.prepare_ahead(&answers);
+            for (height, answers) in answers {
                 let before = self.state.last_block_height;
                 for (peer, answer) in answers {
                     if self.take(height, &peer, answer).await? {
@@ -72,6 +88,9 @@ impl<E: Executor> Driver<E> {
                 if self.state.last_block_height == before {
                     return Ok(());
                 }
+            }
+            if let Some(ahead) = ahead {
+                drop(ahead.await);
             }
         }
     }

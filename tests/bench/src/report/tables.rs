@@ -20,9 +20,13 @@ fn columns(file: &ResultFile) -> &'static [(&'static str, &'static str)] {
             ("query_rest_p50_ms", "REST p50, ms"),
             ("query_rest_p99_ms", "REST p99, ms"),
         ],
-        ("end-to-end", "catch-up") => {
-            &[("committed_per_s", "made, tx/s"), ("replay_per_s", "executed again, tx/s"), ("replay_ratio", "ratio")]
-        }
+        ("end-to-end", "catch-up") => &[
+            ("committed_per_s", "made, tx/s"),
+            ("replay_per_s", "executed again, tx/s"),
+            ("replay_ratio", "ratio"),
+            ("replay_vouched_per_s", "signatures vouched for, tx/s"),
+            ("replay_vouched_ratio", "ratio"),
+        ],
         ("end-to-end", _) => &[
             ("committed_per_s", "tx/s"),
             ("cpu_us_per_tx", "CPU, us/tx"),

@@ -62,6 +62,7 @@ fn snapshots_rollback_replay_and_pruning_over_raft() {
     let replayed = json_of(&network.nodes()[0], &["replay"]);
     assert_eq!((number(&replayed["from"]), number(&replayed["to"])), (1, height));
     assert!(number(&replayed["txs"]) >= 8, "{replayed}");
+    assert_eq!(json_of(&network.nodes()[0], &["replay", "--trust-signatures"]), replayed);
     let beyond = (height + 1).to_string();
     let refused = refusal(&network.nodes()[0], &["replay", "--to", &beyond]);
     assert!(refused.contains(&format!("the blocks that can be executed are 1 to {height}")), "{refused}");

@@ -3,6 +3,7 @@
 mod support;
 
 mod bad_input;
+mod decided;
 mod determinism;
 mod doors;
 mod genesis;

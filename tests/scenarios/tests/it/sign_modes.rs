@@ -1,6 +1,7 @@
 //! Every sign mode: what it covers, who may use it, what it costs.
 
 use bytes::Bytes;
+use plume_chain::{ChainConfig, plume_modules};
 use plume_engine::Executor;
 use plume_proto::Message;
 use plume_proto::cosmos::bank::v1beta1::{DenomUnit, Metadata};
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::refusals::refused_everywhere;
 use crate::support::*;
 
-fn plume() -> Metadata {
+pub fn plume() -> Metadata {
     let unit = |denom: &str, exponent| DenomUnit { denom: denom.to_owned(), exponent, aliases: Vec::new() };
     Metadata {
         description: "what stakes".to_owned(),
@@ -25,6 +26,11 @@ fn plume() -> Metadata {
 
 /// A chain at height 1 that knows how uplume is written for people.
 fn net() -> Net {
+    net_of(ChainConfig::default())
+}
+
+/// The same with settings.
+pub fn net_of(config: ChainConfig) -> Net {
     let mut state = app_state(&standard_accounts());
     state["bank"]["denom_metadata"] = json!([{
         "description": "what stakes", "base": "uplume", "display": "plume", "name": "Plume", "symbol": "PLM",
@@ -33,17 +39,17 @@ fn net() -> Net {
             {"denom": "uplume", "exponent": 0, "aliases": []}, {"denom": "plume", "exponent": 6, "aliases": []},
         ],
     }]);
-    let mut net = Net::with_genesis(&genesis(&state));
+    let mut net = Net::with(config, plume_modules(), &genesis(&state));
     net.block(Vec::new());
     net
 }
 
-fn payment(net: &Net, mode: i32) -> Draft {
+pub fn payment(net: &Net, mode: i32) -> Draft {
     net.tx("alice").msg(&send(&addr("alice"), &addr("bob"), 1_500_000)).mode(mode).edit(|d| d.metadata = vec![plume()])
 }
 
 /// A payment by alice whose fee bob pays.
-fn sponsored(net: &Net, alice: i32, bob: i32) -> Draft {
+pub fn sponsored(net: &Net, alice: i32, bob: i32) -> Draft {
     let by = |name: &str| {
         let (number, sequence) = net.account(&addr(name)).unwrap();
         (By::Key(key(name)), number, sequence)
