@@ -1,8 +1,8 @@
 //! `replay`: execute stored blocks again and compare what comes of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
 use plume_chain::{Chain, ChainConfig, LocalSnapshots};
@@ -16,6 +16,9 @@ use crate::cli::OutputFormat;
 use crate::home::Home;
 use crate::take_over::take_over;
 use crate::{output, progress};
+
+/// Executed blocks that may wait for their comparison.
+const COMPARED_LATER: usize = 4;
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -60,18 +63,7 @@ pub fn run(home: &Home, args: &ReplayArgs) -> Result<()> {
     let last = args.to.unwrap_or(latest);
     ensure!((first..=latest).contains(&last), "--to {last}: the blocks that can be executed are {first} to {latest}");
     let bar = progress::bar(last - first + 1, "blocks");
-    let mut txs = 0;
-    let reader = chain.reader();
-    blocks.visit_executed((Height(first), Height(last)), &reader, |height, (block, recorded)| {
-        txs += block.txs.len();
-        let found = chain.finalize(&block)?;
-        if let Some(difference) = difference(&found, &recorded) {
-            bail!("block {height}: {difference}: this binary does not compute what the chain agreed on");
-        }
-        chain.commit()?;
-        bar.inc(1);
-        anyhow::Ok(())
-    })?;
+    let txs = execute(&blocks, &mut chain, (Height(first), Height(last)), || bar.inc(1))?;
     bar.finish_and_clear();
     match args.output {
         OutputFormat::Text => {
@@ -83,6 +75,39 @@ pub fn run(home: &Home, args: &ReplayArgs) -> Result<()> {
         ),
     }
     Ok(())
+}
+
+/// Executes the blocks while another thread compares what came of earlier ones; the number of transactions.
+fn execute(
+    blocks: &StoredBlocks,
+    chain: &mut Chain,
+    heights: (Height, Height),
+    mut done: impl FnMut(),
+) -> Result<usize> {
+    let reader = chain.reader();
+    std::thread::scope(|scope| {
+        let (executed, queue) = mpsc::sync_channel::<(Height, BlockOutcome, BlockOutcome)>(COMPARED_LATER);
+        let comparing = scope.spawn(move || {
+            for (height, found, recorded) in queue {
+                if let Some(difference) = difference(&found, &recorded) {
+                    bail!("block {height}: {difference}: this binary does not compute what the chain agreed on");
+                }
+            }
+            Ok(())
+        });
+        let mut txs = 0;
+        let result = blocks.visit_executed(heights, &reader, |height, (block, recorded)| {
+            txs += block.txs.len();
+            let found = chain.finalize(&block)?;
+            chain.commit()?;
+            done();
+            executed.send((height, found, recorded)).map_err(|_| anyhow!("the comparison has ended"))
+        });
+        drop(executed);
+        // A difference is also why the execution ended.
+        comparing.join().map_err(|_| anyhow!("comparing results panicked"))??;
+        result.map(|()| txs)
+    })
 }
 
 /// Starts from the genesis document; the first height to execute.
@@ -130,4 +155,33 @@ fn difference(found: &BlockOutcome, recorded: &BlockOutcome) -> Option<String> {
         return Some(format!("app hash {found} instead of {recorded}"));
     }
     (found != recorded).then(|| "other events or changes of validators or parameters".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use plume_engine::{Event, TxResult};
+
+    use super::*;
+
+    #[test]
+    fn each_part_of_an_outcome_is_compared() {
+        let recorded = BlockOutcome {
+            app_hash: Bytes::from_static(&[1; 32]),
+            tx_results: vec![TxResult::default(), TxResult::default()],
+            ..BlockOutcome::default()
+        };
+        assert_eq!(difference(&recorded, &recorded), None);
+        let changed = |change: fn(&mut BlockOutcome)| {
+            let mut found = recorded.clone();
+            change(&mut found);
+            difference(&found, &recorded).expect("a difference")
+        };
+        let result = changed(|found| found.tx_results[1].code = 5);
+        assert!(result.starts_with("transaction 1 gives TxResult"), "{result}");
+        let hash = changed(|found| found.app_hash = Bytes::from_static(&[2; 32]));
+        assert_eq!(hash, format!("app hash {} instead of {}", "02".repeat(32), "01".repeat(32)));
+        let other = "other events or changes of validators or parameters";
+        assert_eq!(changed(|found| found.events.push(Event::new("x"))), other);
+        assert_eq!(changed(|found| drop(found.tx_results.pop())), other);
+    }
 }
