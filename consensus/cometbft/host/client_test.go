@@ -16,7 +16,7 @@ import (
 )
 
 // CometBFT's own server with its key-value store, and our client.
-func pair(t *testing.T, app abci.Application) (*client, service.Service) {
+func pair(t testing.TB, app abci.Application) (*client, service.Service) {
 	t.Helper()
 	address := "unix://" + filepath.Join(t.TempDir(), "abci.sock")
 	served, err := server.NewServer(address, "socket", app)

@@ -10,7 +10,7 @@ import (
 	cfg "github.com/cometbft/cometbft/config"
 )
 
-func open(t *testing.T, folder string) dbm.DB {
+func openIn(t testing.TB, folder string) dbm.DB {
 	t.Helper()
 	config := cfg.DefaultConfig()
 	config.RootDir, config.DBPath, config.DBBackend = folder, ".", "goleveldb"
@@ -26,7 +26,7 @@ func TestBatchesHoldWhatAMapHolds(t *testing.T) {
 	folder := t.TempDir()
 	model := map[string][]byte{}
 	random := rand.New(rand.NewSource(1))
-	db := open(t, folder)
+	db := openIn(t, folder)
 	for round, size := range []int{1, 3, sortFrom, sortFrom + 1, 5000, 20_000} {
 		b := db.NewBatch()
 		for range size {
@@ -81,7 +81,7 @@ func TestBatchesHoldWhatAMapHolds(t *testing.T) {
 }
 
 func TestBatchesRefuseWhatOthersRefuse(t *testing.T) {
-	db := open(t, t.TempDir())
+	db := openIn(t, t.TempDir())
 	defer db.Close()
 	b := db.NewBatch()
 	if b.Set(nil, []byte("v")) == nil || b.Set([]byte("k"), nil) == nil || b.Delete(nil) == nil {
