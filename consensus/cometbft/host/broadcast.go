@@ -17,7 +17,6 @@ import (
 	cfg "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/libs/log"
 	mempl "github.com/cometbft/cometbft/mempool"
-	rpcserver "github.com/cometbft/cometbft/rpc/jsonrpc/server"
 )
 
 // Bytes of a buffer that is kept for the next request.
@@ -28,7 +27,9 @@ const keptBuffer = 1 << 20
 // CometBFT parses a body five times, by reflection, and waits for each transaction of a batch before it takes the next. Here
 // a body is parsed once and the checks of a batch are asked for one behind the other, answers awaited at the end.
 type broadcaster struct {
-	next        http.Handler
+	next http.Handler
+	// Sets the headers that all answers have, logs and recovers.
+	wrap        func(http.Handler) http.Handler
 	mempool     mempl.Mempool
 	limits      *cfg.MempoolConfig
 	bodyLimit   int64
@@ -84,7 +85,7 @@ func (b *broadcaster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.next.ServeHTTP(w, r)
 		return
 	}
-	rpcserver.RecoverAndLogHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answers := b.check(r.Context(), calls)
 		text := buffers.Get().(*[]byte)
 		defer keep(text)
@@ -94,7 +95,7 @@ func (b *broadcaster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, err := w.Write(*text); err != nil {
 			b.logger.Error("failed to write responses", "err", err)
 		}
-	}), b.logger).ServeHTTP(w, r)
+	})).ServeHTTP(w, r)
 }
 
 // answer is what became of a call: an error, or the application's answer to a check that was waited for.

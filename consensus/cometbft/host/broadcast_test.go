@@ -24,6 +24,7 @@ import (
 	"github.com/cometbft/cometbft/rpc/core"
 	rpcserver "github.com/cometbft/cometbft/rpc/jsonrpc/server"
 	"github.com/cometbft/cometbft/types"
+	"github.com/rs/cors"
 )
 
 // talkative takes what begins with "ok" and answers with what it was asked.
@@ -84,7 +85,15 @@ func (s *served) theirs(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go func() { _ = rpcserver.Serve(listener, s.rpc.routes(limits, s.rpc.logger), s.rpc.logger, limits) }()
+	var handler http.Handler = s.rpc.routes(limits, s.rpc.logger)
+	if s.rpc.config.IsCorsEnabled() {
+		handler = cors.New(cors.Options{
+			AllowedOrigins: s.rpc.config.CORSAllowedOrigins,
+			AllowedMethods: s.rpc.config.CORSAllowedMethods,
+			AllowedHeaders: s.rpc.config.CORSAllowedHeaders,
+		}).Handler(handler)
+	}
+	go func() { _ = rpcserver.Serve(listener, handler, s.rpc.logger, limits) }()
 	return listener.Addr().String()
 }
 
@@ -220,6 +229,24 @@ func TestAnswersAreCometBFTsOwn(t *testing.T) {
 	handler.(*broadcaster).next.ServeHTTP(want, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(long)))
 	if got.Code != want.Code || got.Code != http.StatusBadRequest || got.Body.String() != want.Body.String() {
 		t.Errorf("%d %s, not %d %s", got.Code, got.Body, want.Code, want.Body)
+	}
+}
+
+func TestOriginsAreToldAsByCometBFT(t *testing.T) {
+	change := func(config *cfg.Config) { config.RPC.CORSAllowedOrigins = []string{"https://*.example.com"} }
+	ours, theirs := newServed(t, talkative{}, change), newServed(t, talkative{}, change)
+	here, there := ours.ours(t), theirs.theirs(t)
+	for i, headers := range []string{
+		"", "Origin: https://a.example.com\r\n", "Origin: https://example.org\r\n", "Origin: https://example.org\r\nX: y\r\n",
+	} {
+		for _, method := range []string{"POST", "OPTIONS", "HEAD"} {
+			request := strings.Replace(post(ask("1", inSync, fmt.Sprintf("ok %d %s", i, method))), "POST", method, 1)
+			request = strings.Replace(request, "Host", headers+"Access-Control-Request-Method: POST\r\nHost", 1)
+			want := exchange(t, there, request)
+			if got := exchange(t, here, request); got != want {
+				t.Errorf("to %q\nwe answer   %q\nCometBFT is %q", request, got, want)
+			}
+		}
 	}
 }
 

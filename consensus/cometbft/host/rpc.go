@@ -114,23 +114,22 @@ func (s *rpc) serve(listener net.Listener, limits *rpcserver.Config) {
 	logger.Info("RPC HTTP server stopped", "err", err)
 }
 
-// handler is CometBFT's with the broadcaster before it.
+// handler is CometBFT's with the broadcaster before it. Whichever answers is wrapped into the same handlers.
 func (s *rpc) handler(limits *rpcserver.Config, logger log.Logger) http.Handler {
-	var all http.Handler = s.routes(limits, logger)
+	wrap := func(inner http.Handler) http.Handler { return rpcserver.RecoverAndLogHandler(inner, logger) }
 	if s.config.IsCorsEnabled() {
-		// Which headers an answer has depends on the request: all of them are CometBFT's.
-		all = cors.New(cors.Options{
+		origins := cors.New(cors.Options{
 			AllowedOrigins: s.config.CORSAllowedOrigins,
 			AllowedMethods: s.config.CORSAllowedMethods,
 			AllowedHeaders: s.config.CORSAllowedHeaders,
-		}).Handler(all)
-	}
-	all = rpcserver.PreChecksHandler(rpcserver.RecoverAndLogHandler(all, logger), limits)
-	if s.config.IsCorsEnabled() {
-		return all
+		})
+		wrap = func(inner http.Handler) http.Handler {
+			return rpcserver.RecoverAndLogHandler(origins.Handler(inner), logger)
+		}
 	}
 	return &broadcaster{
-		next: all, mempool: s.env.Mempool, limits: s.mempool, logger: logger,
+		next: rpcserver.PreChecksHandler(wrap(s.routes(limits, logger)), limits), wrap: wrap,
+		mempool: s.env.Mempool, limits: s.mempool, logger: logger,
 		bodyLimit: limits.MaxBodyBytes, batchLimit: limits.MaxRequestBatchSize,
 	}
 }
