@@ -23,12 +23,13 @@ func newNode(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 	if isAddress(config.ProxyApp) && config.ABCI == "socket" {
 		application = clientCreator{config.ProxyApp}
 	}
+	indexer := newIndexer(logger.With("module", "txindex"))
 	var opened indexDatabase
 	made, err := node.NewNode(
 		config,
 		privval.LoadOrGenFilePV(config.PrivValidatorKeyFile(), config.PrivValidatorStateFile()),
 		nodeKey,
-		application,
+		observedCreator{application, indexer},
 		node.DefaultGenesisDocProviderFunc(config),
 		opened.open,
 		node.DefaultMetricsProvider(config.Instrumentation),
@@ -42,10 +43,11 @@ func newNode(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 		return nil, err
 	}
 	if opened.db != nil {
-		indexer := &indexer{index: newIndex(*opened.db), logger: logger.With("module", "txindex")}
-		if err := indexer.start(made.EventBus(), env.BlockStore, env.StateStore); err != nil {
+		if err := indexer.start(*opened.db, made.EventBus(), env.BlockStore, env.StateStore); err != nil {
 			return nil, err
 		}
+		// CometBFT's own indexer counts as a client that subscribes.
+		env.Config.MaxSubscriptionClients--
 	}
 	// As the node does before it answers to anybody.
 	if wait := time.Until(made.GenesisDoc().GenesisTime); wait > 0 {
