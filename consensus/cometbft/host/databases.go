@@ -20,6 +20,15 @@ const (
 	writeBuffer = 32 << 20
 	// Bytes of a table that compaction writes; goleveldb's default is 2 MiB.
 	tableSize = 8 << 20
+	// Tables of the first level before it is compacted, before writers are slowed down, and before they wait. goleveldb's
+	// defaults are 4, 8 and 12. A table of the first level has keys from everywhere, so that compacting it rewrites most of the
+	// second: half as often is half as much.
+	firstLevel       = 8
+	firstLevelSlow   = 2 * firstLevel
+	firstLevelPaused = 3 * firstLevel
+	// Bytes of the second level; each further one has ten times as many. goleveldb's default is 10 MiB, less than one of our
+	// tables of the first level.
+	secondLevel = 256 << 20
 	// Batches of more records are sorted before they are written.
 	sortFrom = 64
 	// What a record takes beside key and value, at most.
@@ -38,7 +47,14 @@ func openDatabase(ctx *cfg.DBContext) (dbm.DB, error) {
 	if dbm.BackendType(ctx.Config.DBBackend) != dbm.GoLevelDBBackend {
 		return cfg.DefaultDBProvider(ctx)
 	}
-	options := &opt.Options{WriteBuffer: writeBuffer, CompactionTableSize: tableSize}
+	options := &opt.Options{
+		WriteBuffer:            writeBuffer,
+		CompactionTableSize:    tableSize,
+		CompactionTotalSize:    secondLevel,
+		CompactionL0Trigger:    firstLevel,
+		WriteL0SlowdownTrigger: firstLevelSlow,
+		WriteL0PauseTrigger:    firstLevelPaused,
+	}
 	level, err := dbm.NewGoLevelDBWithOpts(ctx.ID, ctx.Config.DBDir(), options)
 	if err != nil {
 		return nil, err
