@@ -39,10 +39,11 @@ type index struct {
 	hashes  []hashed
 }
 
-// hashed is a transaction's hash and its place in the block.
+// hashed is a transaction's hash, its place in the block, and what its result takes encoded.
 type hashed struct {
 	hash [tmhash.Size]byte
 	tx   int
+	size int
 }
 
 // indexed is a block with its results.
@@ -50,6 +51,11 @@ type indexed struct {
 	height  int64
 	txs     types.Txs
 	results *abci.ResponseFinalizeBlock
+}
+
+// result is that of one of the block's transactions as the index has it.
+func (b *indexed) result(tx int) abci.TxResult {
+	return abci.TxResult{Height: b.height, Index: uint32(tx), Tx: b.txs[tx], Result: *b.results.TxResults[tx]}
 }
 
 func newIndex(db database) *index {
@@ -111,6 +117,7 @@ func (x *index) transactions(b indexed) error {
 	}
 	x.entries.reset()
 	x.hashes = slices.Grow(x.hashes[:0], len(b.txs))
+	size := 0
 	for i, tx := range b.txs {
 		for j := range b.results.TxResults[i].Events {
 			event := &b.results.TxResults[i].Events[j]
@@ -123,19 +130,18 @@ func (x *index) transactions(b indexed) error {
 			}
 		}
 		x.entries.height(b.height, i)
-		x.hashes = append(x.hashes, hashed{hash: types.Tx(tx).Key(), tx: i})
+		result := b.result(i)
+		x.hashes = append(x.hashes, hashed{hash: tx.Key(), tx: i, size: result.Size()})
+		size += recordOverhead + tmhash.Size + x.hashes[i].size
 	}
+	size += len(x.entries.keys) + x.entries.count()*(recordOverhead+tmhash.Size)
+	x.records = slices.Grow(x.records, size)
 	x.entries.sorted(func(key []byte, tx int) { x.set(key, x.hashes[tx].hash[:]) })
 	// Of two transactions of one hash the later one counts.
 	slices.SortStableFunc(x.hashes, func(one, other hashed) int { return bytes.Compare(one.hash[:], other.hash[:]) })
 	for i := range x.hashes {
-		result := abci.TxResult{
-			Height: b.height,
-			Index:  uint32(x.hashes[i].tx),
-			Tx:     b.txs[x.hashes[i].tx],
-			Result: *b.results.TxResults[x.hashes[i].tx],
-		}
-		if err := x.setResult(x.hashes[i].hash[:], &result); err != nil {
+		result := b.result(x.hashes[i].tx)
+		if err := x.setResult(&x.hashes[i], &result); err != nil {
 			return err
 		}
 	}
@@ -152,12 +158,11 @@ func appendRecord(to, key, value []byte) []byte {
 	return append(binary.AppendUvarint(to, uint64(len(value))), value...)
 }
 
-func (x *index) setResult(key []byte, result *abci.TxResult) error {
-	size := result.Size()
-	x.records = append(binary.AppendUvarint(append(x.records, recordSet), uint64(len(key))), key...)
-	x.records = binary.AppendUvarint(x.records, uint64(size))
+func (x *index) setResult(key *hashed, result *abci.TxResult) error {
+	x.records = append(binary.AppendUvarint(append(x.records, recordSet), uint64(len(key.hash))), key.hash[:]...)
+	x.records = binary.AppendUvarint(x.records, uint64(key.size))
 	start := len(x.records)
-	x.records = grow(x.records, size)
+	x.records = grow(x.records, key.size)
 	_, err := result.MarshalToSizedBuffer(x.records[start:])
 	return err
 }

@@ -52,6 +52,17 @@ type entry struct {
 	tx int
 }
 
+func (g *group) add(e entry) { g.all = append(double(g.all, 1), e) }
+
+// double makes room for some more elements, at least as many as there are when there is none: append alone would copy a
+// long slice at each quarter more.
+func double[E any](all []E, more int) []E {
+	if cap(all)-len(all) >= more {
+		return all
+	}
+	return slices.Grow(all, max(more, len(all)))
+}
+
 func (e *entries) reset() {
 	if len(e.groups) > maxGroups || cap(e.keys) > largestKept {
 		*e = entries{}
@@ -97,10 +108,11 @@ func (e *entries) event(event *abci.Event, height int64, tx int, number int64) (
 		}
 		e.scratch = append(append(append(e.scratch[:0], event.Type...), '.'), attribute.Key...)
 		g := e.group()
+		e.keys = double(e.keys, len(e.scratch)+1+len(attribute.Value)+len(end))
 		start := len(e.keys)
 		e.keys = append(append(e.keys, e.scratch...), separator)
 		e.keys = append(append(e.keys, attribute.Value...), end...)
-		g.all = append(g.all, entry{start: start, length: len(e.keys) - start, tx: tx})
+		g.add(entry{start: start, length: len(e.keys) - start, tx: tx})
 	}
 	return ""
 }
@@ -111,7 +123,7 @@ func (e *entries) height(height int64, tx int) {
 	g := e.group()
 	start := len(e.keys)
 	e.keys = appendHeightKey(e.keys, height, tx)
-	g.all = append(g.all, entry{start: start, length: len(e.keys) - start, tx: tx})
+	g.add(entry{start: start, length: len(e.keys) - start, tx: tx})
 }
 
 func appendHeightKey(to []byte, height int64, tx int) []byte {
@@ -119,6 +131,14 @@ func appendHeightKey(to []byte, height int64, tx int) []byte {
 	to = append(strconv.AppendInt(to, height, 10), separator)
 	to = append(strconv.AppendInt(to, height, 10), separator)
 	return append(append(strconv.AppendInt(to, int64(tx), 10), sequenceMark...), '0')
+}
+
+// count is that of all keys.
+func (e *entries) count() (keys int) {
+	for i := range e.groups {
+		keys += len(e.groups[i].all)
+	}
+	return keys
 }
 
 // sorted calls for each key, in the order of the groups' names and, in a group, of the keys. Keys of two groups may be
