@@ -133,6 +133,14 @@ pub fn bars(files: &[ResultFile]) -> Vec<Bar> {
             value("throughput-four", "comet-4", "committed_per_s"),
         ),
         bar(
+            "the same, each node passing transactions on to two of the three others",
+            2000.0,
+            4000.0,
+            at_least,
+            "",
+            value("throughput-four-gossip", "comet-4", "committed_per_s"),
+        ),
+        bar(
             "broadcast to commit p50, four validators, Plume / CometBFT's key-value store",
             1.3,
             1.1,

@@ -80,6 +80,9 @@ fn heading(file: &ResultFile) -> String {
     match file.name.as_str() {
         "throughput" => "Bank sends, one validator".to_owned(),
         "throughput-four" => "Bank sends, four validators on this machine".to_owned(),
+        "throughput-four-gossip" => {
+            "Bank sends, four validators that pass transactions on to two of the three others".to_owned()
+        }
         "latency-one" => "Time to commit, one validator".to_owned(),
         "latency-four" => "Time to commit, four validators on this machine".to_owned(),
         "exchange" => "Delivery versus payment, two signers".to_owned(),
