@@ -7,6 +7,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 
 	cmd "github.com/cometbft/cometbft/cmd/cometbft/commands"
@@ -20,12 +21,20 @@ import (
 // variable GOGC decides when it is set.
 const garbagePercent = 200
 
+// Goroutines that run at once, for each processor; the variable GOMAXPROCS decides when it is set. Go gives a goroutine ten
+// milliseconds before another's turn comes. With more of them than processors it is the system that takes turns, sooner, and
+// a query does not wait behind blocks and transactions.
+const runningPerProcessor = 4
+
 func main() { run(newNode) }
 
 // run is the command with nodes from this provider.
 func run(provider node.Provider) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(garbagePercent)
+	}
+	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
+		runtime.GOMAXPROCS(runningPerProcessor * runtime.NumCPU())
 	}
 	root := cmd.RootCmd
 	root.Use = "plume-cometbft"
