@@ -2,10 +2,11 @@ use core::ops::Bound;
 
 use bytes::Bytes;
 use plume_engine::Event;
-use plume_primitives::Address;
+use plume_primitives::{Address, Gas};
 use plume_state::{Direction, KvRead, KvWrite, Overlay, RangeIter, StateError, Store};
 
 use crate::recent::Recent;
+use crate::recorded::{Recorded, Recording};
 use crate::{Abort, BlockInfo, ChainInfo, GasMeter, KvGas, Modules, Observation, Observer, Response, TxError, sdk};
 
 /// How deep messages may dispatch messages (authz in gov in group ...).
@@ -34,16 +35,18 @@ pub struct Ctx<'a> {
     events: Vec<Event>,
     depth: u8,
     recent: Recent,
+    recording: Option<Recording>,
 }
 
 impl<'a> Ctx<'a> {
     /// A context that writes into the top layer of `overlay` and charges `gas`.
     pub fn new(overlay: &'a mut Overlay, env: &'a Env<'a>, gas: &'a GasMeter) -> Self {
-        Self { overlay, env, gas, events: Vec::new(), depth: 0, recent: Recent::default() }
+        Self { overlay, env, gas, events: Vec::new(), depth: 0, recent: Recent::default(), recording: None }
     }
 
     /// The block that is being executed.
     pub fn block(&self) -> &'a BlockInfo {
+        self.lose_recording();
         &self.env.block
     }
 
@@ -54,6 +57,7 @@ impl<'a> Ctx<'a> {
 
     /// The gas meter of the transaction.
     pub fn gas(&self) -> &'a GasMeter {
+        self.lose_recording();
         self.gas
     }
 
@@ -73,11 +77,13 @@ impl<'a> Ctx<'a> {
 
     /// Events emitted so far.
     pub fn events(&self) -> &[Event] {
+        self.lose_recording();
         &self.events
     }
 
     /// Takes the events emitted so far.
     pub fn take_events(&mut self) -> Vec<Event> {
+        self.lose_recording();
         core::mem::take(&mut self.events)
     }
 
@@ -96,10 +102,75 @@ impl<'a> Ctx<'a> {
         } else {
             self.overlay.revert();
             self.recent.forget_all();
+            self.lose_recording();
             self.events.truncate(events_before);
         }
         self.observe(|| Observation::BranchClosed { kept: result.is_ok() });
         result
+    }
+
+    /// Does `work` and records it, so that [`repeat`](Self::repeat) can have its effect again elsewhere.
+    ///
+    /// There is no record of work that fails, that looks at the block, at gas or at earlier events, that searches a range,
+    /// that drops a branch, or that reads many keys.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn record(&mut self, work: impl FnOnce(&mut Self) -> Result<(), Abort>) -> Result<Option<Recorded>, Abort> {
+        if self.recording.is_some() {
+            // Part of work that is being recorded as a whole.
+            return work(self).map(|()| None);
+        }
+        let (events_before, gas_before) = (self.events.len(), self.gas.used());
+        self.recording = Some(Recording::default());
+        // What was read before is no longer at hand, or it would be missing among the inputs.
+        self.recent.forget_all();
+        let result = work(self);
+        let recording = self.recording.take();
+        result?;
+        let events = self.events.get(events_before..).unwrap_or_default();
+        let gas = self.gas.used().get().checked_sub(gas_before.get()).map(Gas);
+        Ok(recording.zip(gas).and_then(|(recording, gas)| recording.finish(events, gas)))
+    }
+
+    /// Has the effect of recorded work, if it would read here what it read then and the gas suffices for it; else does
+    /// nothing and says so. Its events are emitted if `with_events`.
+    ///
+    /// # Consensus
+    /// State, gas and events come to the same as if the work were done again. The caller answers for what the work depends on
+    /// beside the state: the chain and the bytes of the transaction. An observer sees the work itself, never its repetition.
+    ///
+    /// # Errors
+    /// State that cannot be read or written.
+    pub fn repeat(&mut self, recorded: &Recorded, with_events: bool) -> Result<bool, Abort> {
+        let fits = |limit: Gas| {
+            let sum = self.gas.used().get().checked_add(recorded.gas.get());
+            sum.is_some_and(|sum| sum <= limit.get())
+        };
+        if self.env.observer.is_some() || !self.gas.limit().is_none_or(fits) {
+            return Ok(false);
+        }
+        if !recorded.would_read_the_same(self.overlay)? {
+            return Ok(false);
+        }
+        self.gas.charge(recorded.gas.get(), "repeated").map_err(StateError::from)?;
+        for (store, key, value) in &recorded.writes {
+            self.recent.forget(*store, key);
+            match value {
+                Some(value) => self.overlay.set(*store, key, value.clone())?,
+                None => self.overlay.delete(*store, key)?,
+            }
+        }
+        if with_events {
+            self.events.extend(recorded.events.iter().cloned());
+        }
+        Ok(true)
+    }
+
+    fn lose_recording(&self) {
+        if let Some(recording) = &self.recording {
+            recording.lose();
+        }
     }
 
     /// Runs another module's message in a branch, on the authority of `authority` alone: it must
@@ -152,6 +223,17 @@ impl<'a> Ctx<'a> {
         }
     }
 
+    /// The value at `key`, from the layers of the state or from what was read lately.
+    fn read(&self, store: Store, key: &[u8]) -> Result<Option<Bytes>, StateError> {
+        self.recent.get(store, key, || {
+            let value = self.overlay.get(store, key)?;
+            if let Some(recording) = &self.recording {
+                recording.read(store, key, value.as_ref());
+            }
+            Ok(value)
+        })
+    }
+
     fn charge_gas(&self, amount: u64, location: &'static str) -> Result<(), StateError> {
         self.observe(|| Observation::Gas { amount, location });
         Ok(self.gas.charge(amount, location)?)
@@ -168,7 +250,7 @@ impl<'a> Ctx<'a> {
 impl KvRead for Ctx<'_> {
     fn get(&self, store: Store, key: &[u8]) -> Result<Option<Bytes>, StateError> {
         self.charge_gas(KvGas::SDK.read_flat, "ReadFlat")?;
-        let value = self.recent.get(store, key, || self.overlay.get(store, key))?;
+        let value = self.read(store, key)?;
         self.charge_bytes(KvGas::SDK.read_per_byte, key.len(), "ReadPerByte")?;
         self.charge_bytes(KvGas::SDK.read_per_byte, value.as_ref().map_or(0, Bytes::len), "ReadPerByte")?;
         self.observe(|| Observation::Read { store: store.name(), key, value: value.as_deref() });
@@ -177,7 +259,7 @@ impl KvRead for Ctx<'_> {
 
     fn has(&self, store: Store, key: &[u8]) -> Result<bool, StateError> {
         self.charge_gas(KvGas::SDK.has, "Has")?;
-        let value = self.recent.get(store, key, || self.overlay.get(store, key))?;
+        let value = self.read(store, key)?;
         self.observe(|| Observation::Read { store: store.name(), key, value: value.as_deref() });
         Ok(value.is_some())
     }
@@ -189,6 +271,7 @@ impl KvRead for Ctx<'_> {
         end: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<RangeIter<'_>, StateError> {
+        self.lose_recording();
         let mut entries = self.overlay.range(store, start, end, direction)?;
         let mut exhausted = false;
         Ok(RangeIter::new(core::iter::from_fn(move || {
@@ -224,6 +307,9 @@ impl KvWrite for Ctx<'_> {
         self.charge_bytes(KvGas::SDK.write_per_byte, value.len(), "WritePerByte")?;
         self.observe(|| Observation::Write { store: store.name(), key, value: Some(&value) });
         self.recent.forget(store, key);
+        if let Some(recording) = &mut self.recording {
+            recording.write(store, key, Some(&value));
+        }
         self.overlay.set(store, key, value)
     }
 
@@ -231,6 +317,9 @@ impl KvWrite for Ctx<'_> {
         self.charge_gas(KvGas::SDK.delete, "Delete")?;
         self.observe(|| Observation::Write { store: store.name(), key, value: None });
         self.recent.forget(store, key);
+        if let Some(recording) = &mut self.recording {
+            recording.write(store, key, None);
+        }
         self.overlay.delete(store, key)
     }
 }

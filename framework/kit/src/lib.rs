@@ -16,6 +16,7 @@ mod proof;
 mod query;
 mod read;
 mod recent;
+mod recorded;
 pub mod sdk;
 mod versions;
 
@@ -37,4 +38,5 @@ pub use proof::{ProofBatch, ProofJob, ProofSystem};
 pub use prost;
 pub use query::{QueryFailure, QueryRouter};
 pub use read::ReadCtx;
+pub use recorded::Recorded;
 pub use versions::{ModuleVersions, UPGRADE_STORE};

@@ -28,21 +28,16 @@ pub trait DynModule: Send + Sync {
     fn schema(&self) -> Result<Schema, SchemaError>;
     /// Type URLs of [`Module::Msg`].
     fn type_urls(&self) -> &'static [&'static str];
-    /// Decodes, then [`Module::check`].
+    /// Decodes, then [`Module::check`], then [`Module::proofs`].
     ///
     /// # Errors
     /// `sdk/2` for bytes that are not the message; the check's failure.
-    fn check(&self, chain: &ChainInfo, type_url: &str, value: &[u8]) -> Result<(), TxError>;
+    fn check(&self, chain: &ChainInfo, type_url: &str, value: &[u8]) -> Result<Vec<ProofJob>, TxError>;
     /// Decodes, then [`Module::execute`].
     ///
     /// # Errors
     /// `sdk/2` for bytes that are not the message; the message's failure.
     fn execute(&self, ctx: &mut Ctx<'_>, type_url: &str, value: &[u8]) -> Result<Response, Abort>;
-    /// Decodes, then [`Module::proofs`].
-    ///
-    /// # Errors
-    /// `sdk/2` for bytes that are not the message.
-    fn proofs(&self, type_url: &str, value: &[u8]) -> Result<Vec<ProofJob>, TxError>;
     /// [`Module::init_genesis`].
     ///
     /// # Errors
@@ -117,16 +112,14 @@ impl<M: Module> DynModule for M {
         M::Msg::TYPE_URLS
     }
 
-    fn check(&self, chain: &ChainInfo, type_url: &str, value: &[u8]) -> Result<(), TxError> {
-        Module::check(self, chain, &decode::<M>(type_url, value)?)
+    fn check(&self, chain: &ChainInfo, type_url: &str, value: &[u8]) -> Result<Vec<ProofJob>, TxError> {
+        let msg = decode::<M>(type_url, value)?;
+        Module::check(self, chain, &msg)?;
+        Ok(Module::proofs(self, &msg))
     }
 
     fn execute(&self, ctx: &mut Ctx<'_>, type_url: &str, value: &[u8]) -> Result<Response, Abort> {
         Module::execute(self, ctx, decode::<M>(type_url, value)?)
-    }
-
-    fn proofs(&self, type_url: &str, value: &[u8]) -> Result<Vec<ProofJob>, TxError> {
-        Ok(Module::proofs(self, &decode::<M>(type_url, value)?))
     }
 
     fn init_genesis(&self, ctx: &mut Ctx<'_>, json: Value) -> Result<ValidatorUpdates, Fatal> {
@@ -278,25 +271,17 @@ impl Modules {
             .ok_or_else(|| TxError::wrap(sdk::UNKNOWN_REQUEST, format_args!("no message handler found for {type_url}")))
     }
 
-    /// Stateless validation of a message.
+    /// Stateless validation of a message; gives the proofs in it, which are verified together with those of others.
     ///
     /// # Errors
     /// `sdk/6` when no module handles it, `sdk/2` when it does not decode, and its own.
-    pub fn check(&self, chain: &ChainInfo, type_url: &str, value: &[u8]) -> Result<(), TxError> {
+    pub fn check(&self, chain: &ChainInfo, type_url: &str, value: &[u8]) -> Result<Vec<ProofJob>, TxError> {
         self.require_module(type_url)?.check(chain, type_url, value)
     }
 
     /// Executes a message in `ctx`; use [`Ctx::run`] or [`Ctx::dispatch`], which observe it.
     pub(crate) fn execute(&self, ctx: &mut Ctx<'_>, type_url: &str, value: &[u8]) -> Result<Response, Abort> {
         self.require_module(type_url)?.execute(ctx, type_url, value)
-    }
-
-    /// Proof jobs of a message.
-    ///
-    /// # Errors
-    /// `sdk/6` when no module handles it, `sdk/2` when it does not decode.
-    pub fn proofs(&self, type_url: &str, value: &[u8]) -> Result<Vec<ProofJob>, TxError> {
-        self.require_module(type_url)?.proofs(type_url, value)
     }
 
     /// Writes the genesis state of every module in order and records their versions.

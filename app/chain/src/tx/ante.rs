@@ -4,6 +4,8 @@
 //! The order decides which failure a transaction shows, and where its gas runs out. Each function below stands for
 //! the SDK decorator that its documentation names and charges what that one charges, repeated reads included.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use plume_auth::FEE_COLLECTOR;
@@ -50,6 +52,41 @@ impl Ante<'_> {
         self.refuse_extension_options()?;
         self.validate_basic()?;
         self.timeout_height(ctx)?;
+        if self.repeat(ctx)? {
+            return Ok(());
+        }
+        if !self.is_worth_recording()? {
+            return self.check_against_state(ctx);
+        }
+        let recorded = ctx.record(|ctx| self.check_against_state(ctx))?;
+        *self.tx.checked.lock() = recorded.map(Arc::new);
+        Ok(())
+    }
+
+    /// Does what an earlier run of these checks did, if they would come to the same now.
+    ///
+    /// # Consensus
+    /// Only runs that leave out nothing repeat and are repeated: [`Mode::Check`] makes one check more, which looks at this
+    /// node's configuration, so that what it found holds in a block but not the other way round. What precedes is looked at
+    /// again: it depends on height and parameters of the block.
+    fn repeat(&self, ctx: &mut Ctx<'_>) -> Result<bool, Abort> {
+        let executing = self.mode == Mode::Finalize;
+        if !executing && self.mode != Mode::Propose {
+            return Ok(false);
+        }
+        let recorded = self.tx.checked.lock().clone();
+        // Nobody asks for the events of a proposal.
+        recorded.map_or(Ok(false), |recorded| ctx.repeat(&recorded, executing))
+    }
+
+    /// Whether these checks are made again soon, and are likely to find the same: a fee changes the collector's balance,
+    /// so that each transaction finds another one there.
+    fn is_worth_recording(&self) -> Result<bool, TxError> {
+        Ok(matches!(self.mode, Mode::Check | Mode::Propose) && self.tx.fee.coins()?.is_none())
+    }
+
+    /// The checks that read the state.
+    fn check_against_state(&self, ctx: &mut Ctx<'_>) -> Result<(), Abort> {
         self.memo(ctx)?;
         self.tx_size_gas(ctx)?;
         self.deduct_fee(ctx)?;

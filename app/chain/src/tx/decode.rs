@@ -1,10 +1,11 @@
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use plume_codec::{NonCritical, is_transaction_message, reject_unknown, require_deterministic_tx_raw};
 use plume_crypto::{PublicKey, SignatureData, SignatureError};
 use plume_interfaces::Account;
-use plume_kit::{ChainInfo, Modules, ProofJob, TxError, sdk};
+use plume_kit::{ChainInfo, Modules, ProofJob, Recorded, TxError, sdk};
 use plume_primitives::Address;
 use plume_proto::Message;
 use plume_proto::cosmos::tx::v1beta1::{AuthInfo, TxBody, TxRaw};
@@ -30,6 +31,9 @@ pub(crate) struct DecodedTx {
     pub infos: Vec<Signature>,
     /// Stateless proofs in the messages, each with the index of its message.
     pub proofs: Vec<(usize, ProofJob)>,
+    /// What the checks before the messages did when they passed last: whoever looks at this form of the transaction again
+    /// where they would come to the same need not make them again.
+    pub checked: Mutex<Option<Arc<Recorded>>>,
 }
 
 /// Who must sign.
@@ -133,8 +137,7 @@ pub(crate) fn decode(bytes: &Bytes, modules: &Modules, chain: &ChainInfo) -> Res
     }
     let mut proofs = Vec::new();
     for (index, message) in body.messages.iter().enumerate() {
-        modules.check(chain, &message.type_url, &message.value)?;
-        let jobs = modules.proofs(&message.type_url, &message.value)?;
+        let jobs = modules.check(chain, &message.type_url, &message.value)?;
         proofs.extend(jobs.into_iter().map(|job| (index, job)));
     }
 
@@ -150,6 +153,7 @@ pub(crate) fn decode(bytes: &Bytes, modules: &Modules, chain: &ChainInfo) -> Res
         signers,
         infos,
         proofs,
+        checked: Mutex::default(),
     })
 }
 

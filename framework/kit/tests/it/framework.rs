@@ -4,10 +4,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use core::ops::Bound;
 use plume_kit::{
-    Abort, Ctx, GasMeter, GrpcCode, MAX_DISPATCH_DEPTH, ModuleVersions, Modules, ModulesBuilder, Observation, Observer,
-    Response, TxError, sdk,
+    Abort, Ctx, Event, GasMeter, GrpcCode, MAX_DISPATCH_DEPTH, ModuleVersions, Modules, ModulesBuilder, Observation,
+    Observer, Response, TxError, sdk,
 };
-use plume_primitives::Gas;
+use plume_primitives::{Gas, Height};
 use plume_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 use plume_state::{Direction, KvRead, KvWrite};
 use plume_testkit::World;
@@ -252,4 +252,100 @@ fn queries_answer_by_path() {
     let unknown = ask("/cosmos.bank.v1beta1.Query/Nothing", "x").unwrap_err();
     assert_eq!(unknown.code, Some(GrpcCode::Unimplemented));
     assert_eq!(unknown.message, "unknown query path /cosmos.bank.v1beta1.Query/Nothing");
+}
+
+/// Writes `1` below the key, and what it read there before into an event.
+fn work(ctx: &mut Ctx<'_>) -> Result<(), Abort> {
+    let before = ctx.get(STORE, b"\x01a")?;
+    ctx.set(STORE, b"\x01b", Bytes::from_static(b"1"))?;
+    // Its own write is no input.
+    assert!(ctx.has(STORE, b"\x01b")?);
+    ctx.delete(STORE, b"\x01c")?;
+    ctx.charge(5, "work")?;
+    ctx.emit(Event::new("work").with("before", format!("{before:?}")));
+    Ok(())
+}
+
+#[test]
+fn recorded_work_is_repeated_where_it_would_read_the_same_and_nowhere_else() {
+    let set = |ctx: &mut Ctx<'_>, value: &'static [u8]| ctx.set(STORE, b"\x01a", Bytes::from_static(value));
+    let mut first = world();
+    let mut recorded = None;
+    let done = first.execute(GasMeter::limited(Gas(50_000)), None, |ctx| {
+        set(ctx, b"seen")?;
+        ctx.set(STORE, b"\x01c", Bytes::from_static(b"old"))?;
+        recorded = ctx.record(work)?;
+        Ok(Response::default())
+    });
+    done.expect_success();
+    let recorded = recorded.expect("nothing was lost");
+
+    let again = |value: &'static [u8], limit: u64, observer: Option<&dyn Observer>| {
+        let mut world = world();
+        let mut repeated = None;
+        let outcome = world.execute(GasMeter::limited(Gas(limit)), observer, |ctx| {
+            set(ctx, value)?;
+            ctx.set(STORE, b"\x01c", Bytes::from_static(b"old"))?;
+            repeated = Some(ctx.repeat(&recorded, true)?);
+            Ok(Response::default())
+        });
+        (repeated.unwrap(), outcome, world.records())
+    };
+    // Everything comes to the same, the gas to the last unit.
+    let limit = done.gas_used.get();
+    let (repeated, outcome, records) = again(b"seen", limit, None);
+    assert!(repeated);
+    assert_eq!((outcome.gas_used, &outcome.events, records), (done.gas_used, &done.events, first.records()));
+    // Else nothing happens: another value, gas that does not suffice, an observer who wants to see it done.
+    struct Blind;
+    impl Observer for Blind {
+        fn observe(&self, _: Observation<'_>) {}
+    }
+    for (value, limit, observer) in
+        [(&b"other"[..], limit, None), (b"seen", limit - 1, None), (b"seen", limit, Some(&Blind as &dyn Observer))]
+    {
+        let (repeated, outcome, records) = again(value, limit, observer);
+        assert!(!repeated && outcome.events.is_empty() && outcome.gas_used < done.gas_used);
+        assert!(!records.contains_key(&(STORE.name().to_owned(), b"\x01b".to_vec())));
+    }
+}
+
+fn read_keys(ctx: &mut Ctx<'_>, count: u8) -> Result<(), Abort> {
+    for key in 0..count {
+        ctx.get(STORE, &[1, key])?;
+    }
+    Ok(())
+}
+
+fn require(so: bool) -> Result<(), Abort> {
+    if so { Ok(()) } else { Err(TxError::plain(sdk::UNAUTHORIZED).into()) }
+}
+
+#[test]
+fn work_that_looks_at_more_than_single_records_leaves_no_record() {
+    type Work = fn(&mut Ctx<'_>) -> Result<(), Abort>;
+    let works: [(&str, Work, bool); 8] = [
+        ("reads", |ctx| read_keys(ctx, 1), true),
+        (
+            "searches",
+            |ctx| Ok(ctx.range(STORE, Bound::Unbounded, Bound::Unbounded, Direction::Ascending).map(|_| ())?),
+            false,
+        ),
+        ("asks the height", |ctx| require(ctx.block().height >= Height(0)), false),
+        ("asks the gas", |ctx| require(ctx.gas().used() == Gas::ZERO), false),
+        ("asks for events", |ctx| require(ctx.events().is_empty()), false),
+        ("drops a branch", |ctx| require(ctx.branch(|_| require(false)).is_err()), false),
+        ("reads eight", |ctx| read_keys(ctx, 8), true),
+        ("reads nine", |ctx| read_keys(ctx, 9), false),
+    ];
+    for (what, work, is_recorded) in works {
+        world().execute(GasMeter::unlimited(), None, |ctx| {
+            assert_eq!(ctx.record(work)?.is_some(), is_recorded, "{what}");
+            Ok(Response::default())
+        });
+    }
+    let mut world = world();
+    let failed =
+        world.execute(GasMeter::unlimited(), None, |ctx| ctx.record(|_| require(false)).map(|_| Response::default()));
+    assert_eq!(failed.expect_failure().1, 4);
 }

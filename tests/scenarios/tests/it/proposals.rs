@@ -43,7 +43,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         2 => Just(Kind::Amino),
         2 => Just(Kind::TwoSigners),
     ];
-    let fee = prop_oneof![8 => 0_u128..5_000, 1 => Just(FUNDS), 1 => Just(FUNDS + 1)];
+    let fee = prop_oneof![5 => Just(0_u128), 3 => 0_u128..5_000, 1 => Just(FUNDS), 1 => Just(FUNDS + 1)];
     let amount = prop_oneof![8 => 1_u128..1_000, 1 => Just(FUNDS), 1 => Just(FUNDS - 3_000)];
     let gas = prop_oneof![8 => 60_000_u64..200_000, 1 => Just(0), 1 => Just(3_000_000)];
     let ahead = prop_oneof![9 => Just(0_u64), 1 => 1_u64..3];
@@ -121,6 +121,8 @@ proptest! {
         max_gas in prop_oneof![Just(-1_i64), 100_000_i64..2_000_000],
     ) {
         let (mut proposer, mut validator) = two_nodes(max_gas);
+        // Sees blocks only when they are decided, so that it remembers nothing of their transactions.
+        let (mut late, _) = two_nodes(max_gas);
         for candidates in rounds {
             let mut next = NAMES.map(|name| proposer.account(&addr(name)).unwrap().1);
             let txs = mempool(&candidates, &mut next);
@@ -138,6 +140,7 @@ proptest! {
             }
             let outcomes = [&mut proposer, &mut validator].map(|node| node.commit(&(&block).into()));
             prop_assert_eq!(&outcomes[0], &outcomes[1]);
+            prop_assert_eq!(&outcomes[0], &late.commit(&(&block).into()));
             let wanted: u64 = outcomes[0].tx_results.iter().map(|r| r.gas_wanted.get()).sum();
             prop_assert!(max_gas < 0 || wanted <= u64::try_from(max_gas).unwrap());
             proposer.reader.verify_state(None).unwrap();
@@ -228,6 +231,51 @@ fn proposal_of_another_height_is_rejected() {
     let future = blocks.proposal(Vec::new());
     assert!(matches!(net.chain.process(&future).unwrap(), Verdict::Reject(_)));
     assert!(net.chain.finalize(&(&future).into()).is_err());
+}
+
+/// A transaction that passed its checks on top of another of its sender, in whatever company it comes into a block.
+#[test]
+fn checks_of_the_mempool_count_only_where_they_would_come_to_the_same() {
+    let pay = |net: &Net, ahead: u64, fee: u128| {
+        let (_, sequence) = net.account(&addr("alice")).unwrap();
+        net.tx("alice").sequence(sequence + ahead).fee(fee).msg(&send(&addr("alice"), &addr("bob"), 1)).sign()
+    };
+    for fee in [0, 2_000] {
+        let (mut net, mut late) = two_nodes(-1);
+        let (first, second) = (pay(&net, 0, fee), pay(&net, 1, fee));
+        for tx in [&first, &second] {
+            assert_eq!(net.check(tx).code, 0);
+        }
+        // Out of order, without the first, twice.
+        for txs in [vec![second.clone(), first.clone()], vec![second.clone()], vec![first.clone(), first.clone()]] {
+            let verdict = verdict(&mut net, txs);
+            assert!(matches!(&verdict, Verdict::Reject(text) if text.contains("sequence mismatch")), "{verdict:?}");
+        }
+        let wish = net.blocks.clone().proposal(vec![second.clone(), first.clone(), second.clone(), first.clone()]);
+        let chosen = net.chain.prepare(wish).unwrap();
+        assert_eq!(chosen, [first, second]);
+        let block = net.blocks.proposal(chosen);
+        assert_eq!(net.chain.process(&block).unwrap(), Verdict::Accept);
+        let outcome = net.commit(&(&block).into());
+        assert_eq!(outcome, late.commit(&(&block).into()));
+        assert!(outcome.tx_results.iter().all(|result| result.code == 0 && result.gas_used.get() > 0));
+        assert_eq!(net.account(&addr("alice")).unwrap().1, 2);
+    }
+}
+
+#[test]
+fn timeout_counts_in_spite_of_checks_that_passed_at_a_lower_height() {
+    let (mut net, _) = two_nodes(-1);
+    let until = |name, height| {
+        let tx = net.tx(name).fee(0).edit(|d| d.body.timeout_height = height);
+        tx.msg(&send(&addr(name), &addr("bob"), 1)).sign()
+    };
+    let (in_time, late) = (until("alice", 4), until("carol", 3));
+    assert_eq!((net.check(&in_time).code, net.check(&late).code), (0, 0));
+    net.block(Vec::new());
+    let refused = verdict(&mut net, vec![in_time.clone(), late]);
+    assert!(matches!(&refused, Verdict::Reject(text) if text.contains("timeout height: 3")), "{refused:?}");
+    assert_eq!(verdict(&mut net, vec![in_time]), Verdict::Accept);
 }
 
 #[test]
