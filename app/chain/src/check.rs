@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use plume_state::{ChangeSet, KvWrite, Overlay, StateError, StateView};
 use sha2::{Digest, Sha256};
 
 use crate::block::env;
+use crate::lookup::Lookup;
 use crate::machine::{Machine, Rules};
 use crate::tip::Tip;
 use crate::tx::{Mode, Prepared, Transactions, TxHash, prepare_one, run_ante};
@@ -27,11 +28,11 @@ pub(crate) struct CheckState {
     /// The version that began with the last commit.
     commit: u64,
     /// The version at which a transaction of this sender was accepted last, since then.
-    written: BTreeMap<Address, u64>,
+    written: Lookup<Address, u64>,
     /// Accepted since the last commit.
-    accepted: BTreeMap<TxHash, Accepted>,
+    accepted: Lookup<TxHash, Accepted>,
     /// Accepted before it, and not asked about since.
-    before: BTreeMap<TxHash, Accepted>,
+    before: Lookup<TxHash, Accepted>,
     /// Whose accounts the last block, or a refusal since, may have changed; `None` if everybody's.
     touched: Option<BTreeSet<Address>>,
 }
@@ -69,9 +70,9 @@ impl CheckState {
             layers: vec![bottom],
             version: 0,
             commit: 0,
-            written: BTreeMap::new(),
-            accepted: BTreeMap::new(),
-            before: BTreeMap::new(),
+            written: Lookup::default(),
+            accepted: Lookup::default(),
+            before: Lookup::default(),
             touched: None,
         }
     }

@@ -19,6 +19,7 @@ mod config;
 mod consensus;
 mod export;
 mod genesis;
+mod lookup;
 mod machine;
 mod modules;
 mod proposal;

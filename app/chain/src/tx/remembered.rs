@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use plume_kit::TxError;
 
 use super::decode::DecodedTx;
+use crate::lookup::Lookup;
 
 /// What decoding came to; shared, because a transaction is looked at when it arrives, when a block is made of it, and
 /// when it is checked once more.
@@ -28,8 +28,8 @@ pub(crate) struct DecodedTxs {
 /// When the young one is full the old one is forgotten and the young one becomes old.
 #[derive(Debug, Default)]
 struct Generations {
-    young: BTreeMap<TxHash, Decoded>,
-    old: BTreeMap<TxHash, Decoded>,
+    young: Lookup<TxHash, Decoded>,
+    old: Lookup<TxHash, Decoded>,
     young_bytes: usize,
 }
 
