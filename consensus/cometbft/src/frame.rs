@@ -2,12 +2,16 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
+use prost::encoding::{encode_varint, encoded_len_varint};
 
 /// Largest frame that CometBFT itself reads or writes (`maxMsgSize` in `abci/types/messages.go`).
 pub const MAX_FRAME: usize = 2_147_483_647;
 
 /// A varint of 64 bits never takes more bytes than this.
 const MAX_VARINT: usize = 10;
+
+/// The field of `tendermint.abci.Response` that holds a `ResponseFinalizeBlock`.
+pub(crate) const FINALIZE_BLOCK: u32 = 21;
 
 /// A byte stream that is not a sequence of frames. Nothing after it can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +66,18 @@ pub fn put_frame<M: Message>(message: &M, out: &mut BytesMut) {
     message.encode_length_delimited(out).expect("BytesMut grows as needed");
 }
 
+/// Appends a message as one frame whose only field is number `field` with the message `content`, which is encoded already.
+pub fn put_frame_of(field: u32, content: &[u8], out: &mut BytesMut) {
+    let key = field << 3 | 2;
+    // usize has at most 64 bits.
+    let len = encoded_len_varint(key.into()) + encoded_len_varint(content.len() as u64) + content.len();
+    out.reserve(MAX_VARINT + len);
+    encode_varint(len as u64, out);
+    encode_varint(key.into(), out);
+    encode_varint(content.len() as u64, out);
+    out.extend_from_slice(content);
+}
+
 /// Value and width of the varint at the front of `buffer`; `None` when it is not complete.
 fn peek_length(buffer: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
     let mut value = 0_u64;
@@ -105,6 +121,18 @@ mod tests {
         bytes.extend_from_slice(&[7; 300]);
         let (frame, rest) = take(&bytes, 300);
         assert_eq!((frame.map(|f| f.map(|b| b.len())), rest), (Ok(Some(300)), 0));
+    }
+
+    #[test]
+    fn frame_around_an_encoded_message_is_that_of_the_whole() {
+        use tendermint_proto::v0_38::abci::{Response, ResponseFinalizeBlock, response};
+        for len in [0, 1, 127, 128, 20_000] {
+            let response = ResponseFinalizeBlock { app_hash: vec![7; len].into(), ..ResponseFinalizeBlock::default() };
+            let (mut parts, mut whole) = (BytesMut::from(&b"x"[..]), BytesMut::from(&b"x"[..]));
+            put_frame_of(FINALIZE_BLOCK, &response.encode_to_vec(), &mut parts);
+            put_frame(&Response { value: Some(response::Value::FinalizeBlock(response)) }, &mut whole);
+            assert_eq!(parts, whole, "{len}");
+        }
     }
 
     #[test]

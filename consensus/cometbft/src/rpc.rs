@@ -428,9 +428,9 @@ impl RawEvent {
             .attributes
             .unwrap_or_default()
             .into_iter()
-            .map(|RawAttribute { key, value, index }| Attribute { key, value, index })
+            .map(|RawAttribute { key, value, index }| Attribute { key: key.into(), value, index })
             .collect();
-        Event { kind: self.kind, attributes }
+        Event { kind: self.kind.into(), attributes }
     }
 }
 

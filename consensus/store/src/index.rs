@@ -188,8 +188,8 @@ mod tests {
                 prop_assert!(!key.starts_with(&prefix(&tag, &other)));
             }
             let mut outcome = BlockOutcome { tx_results: vec![TxResult::default(); 4], ..BlockOutcome::default() };
-            outcome.tx_results[3].events.push(Event::new("t").with(tag.as_str(), value.as_str()));
-            let (entries, _) = entries(height, &crate::encode_outcome(&outcome)).expect("well formed");
+            outcome.tx_results[3].events.push(Event::new("t").with(tag.clone(), value.as_str()));
+            let (entries, _) = entries(height, &plume_block::abci::encode_outcome(&outcome)).expect("well formed");
             let tag = format!("t.{tag}");
             let records: Vec<_> = entries.into_records(height).collect();
             let (key, record) = &records[0];

@@ -8,7 +8,6 @@ mod bootstrap;
 mod error;
 mod index;
 mod open;
-mod outcome;
 mod params;
 mod prune;
 mod read;
@@ -23,7 +22,6 @@ mod wire;
 
 pub use error::StoreError;
 pub use open::{FORMAT, StoreOptions};
-pub use outcome::encode_outcome;
 pub use save::Decided;
 pub use search::{Found, MAX_COLLECTED, Order};
 pub use store::BlockStore;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plume_block::{BlockId, ChainState, FullBlock, raw};
+use plume_block::{BlockId, ChainState, FullBlock, abci::encode_outcome, raw};
 use plume_engine::BlockOutcome;
 use plume_primitives::Height;
 use prost::Message;
@@ -10,7 +10,6 @@ use rocksdb::WriteBatch;
 
 use crate::{
     BlockStore, StoreError,
-    outcome::encode_outcome,
     params::{put_params, put_whole_params},
     read::MetaRecord,
     store::View,

@@ -1,8 +1,13 @@
+use std::borrow::Cow;
+
 /// One ABCI event: a type and ordered attributes, as CometBFT indexes and clients search them.
+///
+/// Types and keys are words of the program in all but tests and what is read back, so they are borrowed from it where they
+/// can be: a bank send alone has thirty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Event {
     /// ABCI type, for example `transfer`, or the full name of a `plume.*` event message.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// Attributes in the order in which they were added; the order is part of the wire format.
     pub attributes: Vec<Attribute>,
 }
@@ -11,7 +16,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attribute {
     /// Attribute name.
-    pub key: String,
+    pub key: Cow<'static, str>,
     /// Attribute value.
     pub value: String,
     /// Whether the engine indexes it.
@@ -20,19 +25,19 @@ pub struct Attribute {
 
 impl Event {
     /// An event of type `kind` without attributes.
-    pub fn new(kind: impl Into<String>) -> Self {
+    pub fn new(kind: impl Into<Cow<'static, str>>) -> Self {
         Self { kind: kind.into(), attributes: Vec::new() }
     }
 
     /// The same event with one more indexed attribute at its end.
     #[must_use]
-    pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.push(key, value);
         self
     }
 
     /// Appends an indexed attribute.
-    pub fn push(&mut self, key: impl Into<String>, value: impl Into<String>) {
+    pub fn push(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.attributes.push(Attribute { key: key.into(), value: value.into(), index: true });
     }
 
@@ -45,10 +50,9 @@ impl Event {
 /// The form of ABCI and of transaction results.
 impl From<Event> for tendermint_proto::v0_38::abci::Event {
     fn from(event: Event) -> Self {
-        let attributes = event
-            .attributes
-            .into_iter()
-            .map(|Attribute { key, value, index }| tendermint_proto::v0_38::abci::EventAttribute { key, value, index });
-        Self { r#type: event.kind, attributes: attributes.collect() }
+        let attributes = event.attributes.into_iter().map(|Attribute { key, value, index }| {
+            tendermint_proto::v0_38::abci::EventAttribute { key: key.into_owned(), value, index }
+        });
+        Self { r#type: event.kind.into_owned(), attributes: attributes.collect() }
     }
 }

@@ -169,8 +169,9 @@ fn run_messages(
         let events = ctx.take_events();
         let sender = signers.first_of_message.get(index).and_then(Option::as_ref);
         let first = message_event(&message.type_url, sender.map(|sender| signers.text(sender)), &events);
+        let index = index.to_string();
         let with_index = |mut event: Event| {
-            event.push("msg_index", index.to_string());
+            event.push("msg_index", index.as_str());
             event
         };
         done.events.extend(std::iter::once(first).chain(events).map(with_index));

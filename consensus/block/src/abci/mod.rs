@@ -2,6 +2,7 @@
 //!
 //! Used wherever the two meet: the ABCI server, the store of results, the RPC.
 
+mod outcome;
 mod requests;
 mod responses;
 mod results;
@@ -12,10 +13,11 @@ use tendermint_proto::google::protobuf::Timestamp as RawTimestamp;
 
 use crate::InvalidKey;
 
+pub use outcome::encode_outcome;
 pub use requests::{check_kind, decided, genesis, prepared, proposed, validator_update};
 pub use responses::{
     check_response, commit_response, finalize_response, info_response, init_response, query_refusal, query_response,
-    raw_event, raw_tx_result, raw_validator_update,
+    raw_tx_result, raw_validator_update,
 };
 pub use results::{event, outcome, tx_result};
 

@@ -1,13 +1,14 @@
 //! Results as `tendermint.abci.ResponseFinalizeBlock`, encoded without copying them into messages first: a block with
-//! thousands of transactions has hundreds of thousands of strings.
+//! thousands of transactions has a hundred thousand strings.
 
 use bytes::BufMut;
-use plume_block::abci;
 use plume_engine::{Attribute, BlockOutcome, Event, TxResult};
 use prost::Message;
 use prost::encoding::{encode_varint, encoded_len_varint};
 
-/// The encoding of `plume_block::abci::finalize_response(outcome)`.
+use super::raw_validator_update;
+
+/// The encoding of [`finalize_response`](super::finalize_response): what a block's results are on the wire and on disk.
 #[must_use]
 pub fn encode_outcome(outcome: &BlockOutcome) -> Vec<u8> {
     let results: Vec<Sized<'_>> = outcome.tx_results.iter().map(Sized::of).collect();
@@ -23,7 +24,7 @@ pub fn encode_outcome(outcome: &BlockOutcome) -> Vec<u8> {
         put_result(&mut out, result);
     }
     for update in &outcome.validator_updates {
-        put_bytes(&mut out, 3, &abci::raw_validator_update(update.clone()).encode_to_vec());
+        put_bytes(&mut out, 3, &raw_validator_update(update.clone()).encode_to_vec());
     }
     if let Some(params) = &outcome.consensus_params {
         put_bytes(&mut out, 4, &params.encode_to_vec());
@@ -141,9 +142,13 @@ mod tests {
     use super::*;
 
     fn event() -> impl Strategy<Value = Event> {
-        let attribute =
-            (".{0,5}", ".{0,200}", any::<bool>()).prop_map(|(key, value, index)| Attribute { key, value, index });
-        (".{0,8}", proptest::collection::vec(attribute, 0..4)).prop_map(|(kind, attributes)| Event { kind, attributes })
+        let attribute = (".{0,5}", ".{0,200}", any::<bool>()).prop_map(|(key, value, index)| Attribute {
+            key: key.into(),
+            value,
+            index,
+        });
+        (".{0,8}", proptest::collection::vec(attribute, 0..4))
+            .prop_map(|(kind, attributes)| Event { kind: kind.into(), attributes })
     }
 
     fn result() -> impl Strategy<Value = TxResult> {
@@ -181,7 +186,7 @@ mod tests {
                 },
                 consensus_params: full.then(ConsensusParams::default),
             };
-            prop_assert_eq!(encode_outcome(&outcome), abci::finalize_response(outcome).encode_to_vec());
+            prop_assert_eq!(encode_outcome(&outcome), super::super::finalize_response(outcome).encode_to_vec());
         }
     }
 }

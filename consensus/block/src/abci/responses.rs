@@ -1,6 +1,5 @@
 use plume_engine::{
-    Attribute, BlockOutcome, CheckOutcome, Committed, Event, Info, InitOutcome, QueryAnswer, QueryError, TxResult,
-    ValidatorUpdate,
+    BlockOutcome, CheckOutcome, Committed, Info, InitOutcome, QueryAnswer, QueryError, TxResult, ValidatorUpdate,
 };
 use plume_primitives::Height;
 use tendermint_proto::v0_38::abci;
@@ -70,7 +69,7 @@ pub fn query_refusal(error: QueryError, latest: Height) -> abci::ResponseQuery {
 /// Answer to FinalizeBlock: also the form in which results are stored.
 pub fn finalize_response(outcome: BlockOutcome) -> abci::ResponseFinalizeBlock {
     abci::ResponseFinalizeBlock {
-        events: outcome.events.into_iter().map(raw_event).collect(),
+        events: outcome.events.into_iter().map(abci::Event::from).collect(),
         tx_results: outcome.tx_results.into_iter().map(raw_tx_result).collect(),
         validator_updates: outcome.validator_updates.into_iter().map(raw_validator_update).collect(),
         consensus_param_updates: outcome.consensus_params,
@@ -83,16 +82,6 @@ pub fn commit_response(committed: &Committed) -> abci::ResponseCommit {
     abci::ResponseCommit { retain_height: committed.retain_height.to_i64() }
 }
 
-/// An event as a message.
-pub fn raw_event(event: Event) -> abci::Event {
-    let attributes = event
-        .attributes
-        .into_iter()
-        .map(|Attribute { key, value, index }| abci::EventAttribute { key, value, index })
-        .collect();
-    abci::Event { r#type: event.kind, attributes }
-}
-
 /// The result of a transaction as a message. Gas above 2^63 - 1 is written as that.
 pub fn raw_tx_result(result: TxResult) -> abci::ExecTxResult {
     abci::ExecTxResult {
@@ -102,7 +91,7 @@ pub fn raw_tx_result(result: TxResult) -> abci::ExecTxResult {
         info: String::new(),
         gas_wanted: result.gas_wanted.to_i64(),
         gas_used: result.gas_used.to_i64(),
-        events: result.events.into_iter().map(raw_event).collect(),
+        events: result.events.into_iter().map(abci::Event::from).collect(),
         codespace: result.codespace,
     }
 }

@@ -40,7 +40,7 @@ pub fn event(raw: abci::Event) -> Event {
     let attributes = raw
         .attributes
         .into_iter()
-        .map(|abci::EventAttribute { key, value, index }| Attribute { key, value, index })
+        .map(|abci::EventAttribute { key, value, index }| Attribute { key: key.into(), value, index })
         .collect();
-    Event { kind: raw.r#type, attributes }
+    Event { kind: raw.r#type.into(), attributes }
 }

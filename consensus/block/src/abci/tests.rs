@@ -234,10 +234,10 @@ fn unknown_evidence_kinds_and_check_types_are_not_errors() {
 #[test]
 fn outcome_keeps_every_field() {
     let event = Event {
-        kind: "transfer".to_owned(),
+        kind: "transfer".into(),
         attributes: vec![
-            Attribute { key: "k".to_owned(), value: "v".to_owned(), index: true },
-            Attribute { key: "l".to_owned(), value: "w".to_owned(), index: false },
+            Attribute { key: "k".into(), value: "v".to_owned(), index: true },
+            Attribute { key: "l".into(), value: "w".to_owned(), index: false },
         ],
     };
     let raw = abci::Event {

@@ -13,8 +13,8 @@ use tendermint_proto::v0_38::abci::{self, Request, Response, request, response};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::panic_text;
-use super::seat::{ConnectionId, Refusal, SeatHandle};
-use crate::frame::{FrameError, put_frame, take_frame};
+use super::seat::{Answer, ConnectionId, Refusal, SeatHandle};
+use crate::frame::{FINALIZE_BLOCK, FrameError, put_frame, put_frame_of, take_frame};
 
 /// Bytes asked of the socket at once. A frame grows by what arrives, never by what it announces.
 const READ_CHUNK: usize = 64 * 1024;
@@ -151,7 +151,11 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
         };
         let flush = matches!(request, request::Value::Flush(_));
         match self.dispatch(request).await {
-            Ok(value) => {
+            Ok(Answer::Finalized(results)) => {
+                put_frame_of(FINALIZE_BLOCK, &results, &mut self.outgoing);
+                flush
+            }
+            Ok(Answer::Message(value)) => {
                 self.accepted |= matches!(&value, response::Value::ProcessProposal(p) if p.status() == abci::response_process_proposal::ProposalStatus::Accept);
                 self.respond(value);
                 flush
@@ -160,9 +164,9 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
         }
     }
 
-    async fn dispatch(&mut self, request: request::Value) -> Result<response::Value, Refusal> {
+    async fn dispatch(&mut self, request: request::Value) -> Result<Answer, Refusal> {
         use abci::response_verify_vote_extension::VerifyStatus;
-        Ok(match request {
+        let message = match request {
             request::Value::Echo(request) => response::Value::Echo(abci::ResponseEcho { message: request.message }),
             request::Value::Flush(_) => response::Value::Flush(abci::ResponseFlush {}),
             request::Value::Info(_) => {
@@ -186,7 +190,7 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
                 if std::mem::take(&mut self.accepted) {
                     self.shared.seat.answered(self.id);
                 }
-                self.shared.seat.consensus(self.id, request).await?
+                return self.shared.seat.consensus(self.id, request).await;
             }
             request::Value::ListSnapshots(_) => {
                 let snapshots = tokio::task::block_in_place(|| self.snapshots());
@@ -206,7 +210,8 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
                     if request.vote_extension.is_empty() { VerifyStatus::Accept } else { VerifyStatus::Reject };
                 response::Value::VerifyVoteExtension(abci::ResponseVerifyVoteExtension { status: status.into() })
             }
-        })
+        };
+        Ok(message.into())
     }
 
     fn check_tx(&self, request: &abci::RequestCheckTx) -> abci::ResponseCheckTx {

@@ -30,11 +30,26 @@ pub(super) enum Refusal {
     Stopping,
 }
 
+/// What is sent for a request of the consensus connection.
+pub(super) enum Answer {
+    /// A message, not encoded yet.
+    Message(response::Value),
+    /// An encoded `ResponseFinalizeBlock`. A block's results are a hundred thousand strings: the thread that made them
+    /// encodes them where they stand and frees them, which costs another thread several times as much.
+    Finalized(Vec<u8>),
+}
+
+impl From<response::Value> for Answer {
+    fn from(message: response::Value) -> Self {
+        Self::Message(message)
+    }
+}
+
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 enum Job {
     /// A request of the consensus connection.
-    Consensus { connection: ConnectionId, request: Box<request::Value>, reply: Reply<response::Value> },
+    Consensus { connection: ConnectionId, request: Box<request::Value>, reply: Reply<Answer> },
     /// A request of the snapshot connection that changes the state.
     Restore { connection: ConnectionId, request: Box<request::Value>, reply: Reply<response::Value> },
     /// The answer to this connection's last accepted proposal is on the wire.
@@ -53,11 +68,7 @@ pub(super) struct SeatHandle {
 
 impl SeatHandle {
     /// Performs one consensus request after all earlier ones.
-    pub(super) async fn consensus(
-        &self,
-        connection: ConnectionId,
-        request: request::Value,
-    ) -> Result<response::Value, Refusal> {
+    pub(super) async fn consensus(&self, connection: ConnectionId, request: request::Value) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Consensus { connection, request: Box::new(request), reply })?;
         answer.await.unwrap_or(Err(Refusal::Stopping))
@@ -179,14 +190,14 @@ impl<E: Executor> Seat<E> {
         }
     }
 
-    fn perform(&mut self, connection: ConnectionId, request: request::Value) -> Result<response::Value, Refusal> {
+    fn perform(&mut self, connection: ConnectionId, request: request::Value) -> Result<Answer, Refusal> {
         self.enter(connection)?;
         self.accepted = None;
-        match request {
+        Ok(match request {
             request::Value::InitChain(request) => {
                 let genesis = convert::genesis(request)?;
                 let outcome = self.guarded("InitChain", |executor| executor.init_chain(genesis))?;
-                Ok(response::Value::InitChain(convert::init_response(outcome)))
+                response::Value::InitChain(convert::init_response(outcome)).into()
             }
             request::Value::PrepareProposal(request) => {
                 let proposal = convert::prepared(request)?;
@@ -196,7 +207,7 @@ impl<E: Executor> Seat<E> {
                 if let Some(dropped) = fit(&mut txs, room) {
                     tracing::error!(%height, room, dropped, "prepared transactions did not fit into the block; the last ones are left out");
                 }
-                Ok(response::Value::PrepareProposal(abci::ResponsePrepareProposal { txs }))
+                response::Value::PrepareProposal(abci::ResponsePrepareProposal { txs }).into()
             }
             request::Value::ProcessProposal(request) => {
                 let proposal = convert::proposed(request)?;
@@ -211,21 +222,24 @@ impl<E: Executor> Seat<E> {
                         ProposalStatus::Reject
                     }
                 };
-                Ok(response::Value::ProcessProposal(abci::ResponseProcessProposal { status: status.into() }))
+                response::Value::ProcessProposal(abci::ResponseProcessProposal { status: status.into() }).into()
             }
             request::Value::FinalizeBlock(request) => {
                 let block = convert::decided(request)?;
                 let outcome = self.guarded("FinalizeBlock", |executor| executor.finalize(&block))?;
-                Ok(response::Value::FinalizeBlock(convert::finalize_response(outcome)))
+                Answer::Finalized(convert::encode_outcome(&outcome))
             }
             request::Value::Commit(_) => {
                 let committed = self.guarded("Commit", Executor::commit)?;
-                Ok(response::Value::Commit(convert::commit_response(&committed)))
+                response::Value::Commit(convert::commit_response(&committed)).into()
             }
             // The connection sends the five above only; another one is a defect here, and an
             // exception stops the node rather than the thread.
-            _ => Err(Refusal::Fatal(Fatal::new("a request that is not a consensus request reached the executor"))),
-        }
+            _ => {
+                let defect = Fatal::new("a request that is not a consensus request reached the executor");
+                return Err(Refusal::Fatal(defect));
+            }
+        })
     }
 
     fn run_ahead(&mut self, connection: ConnectionId) {

@@ -27,10 +27,10 @@ const VALUES: [&str; 14] =
 fn events(dice: &mut Dice) -> Vec<Event> {
     (0..dice.roll(4))
         .map(|_| Event {
-            kind: dice.pick(&["a", "b", "", "tx"]).to_owned(),
+            kind: dice.pick(&["a", "b", "", "tx"]).to_owned().into(),
             attributes: (0..dice.roll(4))
                 .map(|_| Attribute {
-                    key: dice.pick(&["x", "y", "", "height"]).to_owned(),
+                    key: dice.pick(&["x", "y", "", "height"]).to_owned().into(),
                     value: dice.pick(&VALUES).to_owned(),
                     index: dice.roll(4) > 0,
                 })

@@ -124,7 +124,7 @@ fn dropped_branch_leaves_neither_writes_nor_events() {
     let (one, two) = texts(&world);
     let outcome = world.run(&message("branch", &one, &two));
     outcome.expect_success();
-    assert_eq!(outcome.events.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["outer"]);
+    assert_eq!(outcome.events.iter().map(|e| e.kind.as_ref()).collect::<Vec<_>>(), ["outer"]);
     assert_eq!(world.read().get(STORE, b"\x01inner").unwrap(), None);
     assert_eq!(world.read().get(STORE, b"\x01outer").unwrap().as_deref(), Some(b"x".as_slice()));
 }

@@ -103,7 +103,7 @@ fn each_reason_emits_the_sdks_events() {
         }
         let outcome = call(&mut world, |ctx| bank.move_coins(ctx, &alice, &bob, &parse("2alpha"), reason));
         outcome.expect_success();
-        let kinds: Vec<&str> = outcome.events.iter().map(|event| event.kind.as_str()).collect();
+        let kinds: Vec<&str> = outcome.events.iter().map(|event| event.kind.as_ref()).collect();
         match reason {
             MoveReason::Delegate | MoveReason::Undelegate => assert_eq!(kinds, ["coin_spent", "coin_received"]),
             _ => assert_eq!(kinds, ["coin_spent", "coin_received", "transfer", "message"], "{reason:?}"),

@@ -68,7 +68,7 @@ fn authority_replaces_the_parameters_and_the_version_stays() {
     assert_eq!(changed_params(Some(&expected), &world.read()).unwrap(), None);
     let [event] = outcome.events.as_slice() else { panic!("{:?}", outcome.events) };
     assert_eq!(event.kind, "update_consensus_params");
-    let attributes: Vec<(&str, &str)> = event.attributes.iter().map(|a| (a.key.as_str(), a.value.as_str())).collect();
+    let attributes: Vec<(&str, &str)> = event.attributes.iter().map(|a| (a.key.as_ref(), a.value.as_str())).collect();
     assert_eq!(
         attributes,
         [

@@ -49,7 +49,7 @@ fn fails_in_message(net: &mut Net, tx: &Bytes, (code, log): Failure<'_>) -> TxRe
     let result = net.run(tx.clone());
     assert_eq!((result.code, result.codespace.as_str(), result.log.as_str()), (code, "sdk", log));
     assert!(result.data.is_empty());
-    let kinds: Vec<&str> = result.events.iter().map(|event| event.kind.as_str()).collect();
+    let kinds: Vec<&str> = result.events.iter().map(|event| event.kind.as_ref()).collect();
     assert_eq!(
         kinds,
         ["coin_spent", "coin_received", "transfer", "message", "tx", "tx", "tx"],
