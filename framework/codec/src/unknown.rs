@@ -37,7 +37,7 @@ struct Check {
 
 impl Check {
     fn message(&mut self, plan: &MessagePlan, bytes: &[u8], depth: usize) -> Result<(), CodecError> {
-        let depth = depth.checked_sub(1).ok_or(CodecError::TooDeep)?;
+        let Some(depth) = depth.checked_sub(1) else { return Err(CodecError::TooDeep) };
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {
             let tag = reader.tag()?;

