@@ -66,16 +66,14 @@ pub fn put_frame<M: Message>(message: &M, out: &mut BytesMut) {
     message.encode_length_delimited(out).expect("BytesMut grows as needed");
 }
 
-/// Appends a message as one frame whose only field is number `field` with the message `content`, which is encoded already.
-pub fn put_frame_of(field: u32, content: &[u8], out: &mut BytesMut) {
+/// Appends what stands before `len` bytes of an encoded message, in a frame whose only field is number `field` with that message.
+pub fn put_frame_head(field: u32, len: usize, out: &mut BytesMut) {
     let key = field << 3 | 2;
     // usize has at most 64 bits.
-    let len = encoded_len_varint(key.into()) + encoded_len_varint(content.len() as u64) + content.len();
-    out.reserve(MAX_VARINT + len);
-    encode_varint(len as u64, out);
+    let content = encoded_len_varint(key.into()) + encoded_len_varint(len as u64) + len;
+    encode_varint(content as u64, out);
     encode_varint(key.into(), out);
-    encode_varint(content.len() as u64, out);
-    out.extend_from_slice(content);
+    encode_varint(len as u64, out);
 }
 
 /// Value and width of the varint at the front of `buffer`; `None` when it is not complete.
@@ -129,7 +127,9 @@ mod tests {
         for len in [0, 1, 127, 128, 20_000] {
             let response = ResponseFinalizeBlock { app_hash: vec![7; len].into(), ..ResponseFinalizeBlock::default() };
             let (mut parts, mut whole) = (BytesMut::from(&b"x"[..]), BytesMut::from(&b"x"[..]));
-            put_frame_of(FINALIZE_BLOCK, &response.encode_to_vec(), &mut parts);
+            let content = response.encode_to_vec();
+            put_frame_head(FINALIZE_BLOCK, content.len(), &mut parts);
+            parts.extend_from_slice(&content);
             put_frame(&Response { value: Some(response::Value::FinalizeBlock(response)) }, &mut whole);
             assert_eq!(parts, whole, "{len}");
         }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::panic_text;
 use super::seat::{Answer, ConnectionId, Refusal, SeatHandle};
-use crate::frame::{FINALIZE_BLOCK, FrameError, put_frame, put_frame_of, take_frame};
+use crate::frame::{FINALIZE_BLOCK, FrameError, put_frame, put_frame_head, take_frame};
 
 /// Bytes asked of the socket at once. A frame grows by what arrives, never by what it announces.
 const READ_CHUNK: usize = 64 * 1024;
@@ -84,7 +84,7 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
             match take_frame(&mut self.incoming, self.shared.max_frame) {
                 Ok(Some(frame)) => {
                     let flush = match Request::decode(frame) {
-                        Ok(request) => self.answer(request).await,
+                        Ok(request) => self.answer(request).await?,
                         Err(error) => self.exception(format!("malformed request: {error}")),
                     };
                     if flush {
@@ -144,15 +144,18 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
         put_frame(&Response { value: Some(value) }, &mut self.outgoing);
     }
 
-    /// Appends exactly one answer. True when the output must be flushed.
-    async fn answer(&mut self, request: Request) -> bool {
+    /// Appends exactly one answer, or writes it. True when the output must be flushed.
+    async fn answer(&mut self, request: Request) -> io::Result<bool> {
         let Some(request) = request.value else {
-            return self.exception("unknown request".to_owned());
+            return Ok(self.exception("unknown request".to_owned()));
         };
         let flush = matches!(request, request::Value::Flush(_));
-        match self.dispatch(request).await {
+        Ok(match self.dispatch(request).await {
             Ok(Answer::Finalized(results)) => {
-                put_frame_of(FINALIZE_BLOCK, &results, &mut self.outgoing);
+                // Megabytes, which go from where they are: memory for a copy of them would be new for each block.
+                put_frame_head(FINALIZE_BLOCK, results.len(), &mut self.outgoing);
+                self.write_out().await?;
+                self.write.write_all(&results).await?;
                 flush
             }
             Ok(Answer::Message(value)) => {
@@ -161,7 +164,7 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
                 flush
             }
             Err(refusal) => self.exception(refusal.to_string()),
-        }
+        })
     }
 
     async fn dispatch(&mut self, request: request::Value) -> Result<Answer, Refusal> {
