@@ -12,6 +12,7 @@ mod doors;
 mod genesis_file;
 mod home;
 mod logs;
+mod memory;
 mod node;
 mod output;
 mod progress;
@@ -28,6 +29,7 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::keep_for_a_minute();
     let cli = cli::Cli::parse();
     let trace = cli.trace;
     match commands::run(cli) {

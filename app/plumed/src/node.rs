@@ -11,6 +11,7 @@ use plume_state_rocksdb::{Config, RocksBackend};
 
 use crate::cli::StartArgs;
 use crate::home::{AppConfig, Home};
+use crate::memory;
 
 /// What the command line says instead of `app.toml`.
 #[derive(Debug, Clone, Default)]
@@ -64,18 +65,11 @@ const DEFAULT_KEEP_RECENT: u64 = 362_880;
 /// Heights kept by `pruning = "everything"`.
 const LEAST_KEEP_RECENT: u64 = 2;
 
-/// Gives the system back what loading needed for a moment: the allocator would keep it for long.
-#[expect(unsafe_code, reason = "the allocator's own function; it asks nothing of its caller")]
-fn give_back_memory() {
-    // SAFETY: `mi_collect` may be called at any time from any thread.
-    unsafe { libmimalloc_sys::mi_collect(true) }
-}
-
 /// Opens the state of `home` and the chain over it.
 pub fn open(home: &Home, overrides: &Overrides) -> Result<Chain> {
     let (config, backend) = parts(home, overrides)?;
     let chain = Chain::open(config, Arc::new(backend))?;
-    give_back_memory();
+    memory::give_back();
     Ok(chain)
 }
 
