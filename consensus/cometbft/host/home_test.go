@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -56,13 +57,12 @@ func newHome(t *testing.T) *home {
 	if output, err := h.command("theirs", "init").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.address = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
+	// Below the ports that the kernel gives to outgoing connections, of which one could take it before the node does.
+	for h.address == "" {
+		address := fmt.Sprintf("127.0.0.1:%d", 11_000+rand.IntN(21_000))
+		if listener, err := net.Listen("tcp", address); err == nil && listener.Close() == nil {
+			h.address = address
+		}
 	}
 	t.Cleanup(func() { h.stop(syscall.SIGKILL) })
 	return h

@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use plume_load::{
     Accounts, Counters, LoadSettings, Outcome, Pace, Percentiles, SignedTx, Transfer, Workload, drive, sign_all,
 };
 use plume_primitives::Bech32Prefix;
 use serde_json::{Map, Value, json};
 
-use crate::machine::machine_cpu_seconds;
+use crate::machine::MachineTime;
 use crate::queries::{Door, ask};
 use crate::result::{Figures, ResultFile, Run};
 use crate::system::{BALANCE, Limits, PREFIX, Running, System, chain_params};
@@ -72,8 +72,10 @@ impl Prepared {
 
 /// Runs every system in turns, so that what else the machine does meets all of them.
 ///
+/// A run that fails, or whose answers are wrong, is among the result's failures, and the others go on.
+///
 /// # Errors
-/// A system that fails, or whose answers are wrong.
+/// A workload that cannot be.
 pub fn run(name: &str, plan: &Plan) -> Result<ResultFile> {
     ensure!(BALANCE > u128::from(plan.workload.txs) * (1 + u128::from(plan.workload.fee)), "too many transactions");
     let mut result = ResultFile::new("end-to-end", name);
@@ -82,7 +84,14 @@ pub fn run(name: &str, plan: &Plan) -> Result<ResultFile> {
     for repetition in 1..=plan.repetitions {
         for system in &plan.systems {
             eprint!("{repetition} of {}: {system} ... ", plan.repetitions);
-            let run = one(*system, repetition, plan, &prepared).with_context(|| format!("{system}"))?;
+            let run = match one(*system, repetition, plan, &prepared) {
+                Ok(run) => run,
+                Err(error) => {
+                    eprintln!("failed: {error:#}");
+                    result.failures.push(format!("{system}, repetition {repetition}: {error:#}"));
+                    continue;
+                }
+            };
             let figure = |name: &str| run.figures.get(name).copied().unwrap_or_default();
             eprintln!(
                 "{:.0} tx/s, {:.0} us CPU per transaction, p50 {:.1} ms",
@@ -113,17 +122,19 @@ fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Res
     let txs = system.txs(&prepared.txs);
 
     let disk = folder::bytes(place.path());
-    let (before, own, machine) = (Counters::take(&running.pids()), Counters::own(), machine_cpu_seconds());
+    let (before, own, machine) = (Counters::take(&running.pids()), Counters::own(), MachineTime::now());
     let (driven, asked) = with_queries(system, plan, &running, prepared, || Ok(drive(&txs, &load)?))?;
     std::thread::sleep(SETTLE);
     let used = Counters::take(&running.pids()).since(&before);
     let generator = Counters::own().since(&own);
-    let others = machine_cpu_seconds() - machine - used.cpu_seconds() - generator.cpu_seconds();
+    let machine = MachineTime::now().since(machine);
+    let others = machine.used - used.cpu_seconds() - generator.cpu_seconds();
 
     let outcome = driven.settle(&load.nodes[0])?;
     run.checks.push(format!("{} transactions are committed with code 0", outcome.txs));
     run.figures = figures(&outcome, &used, &generator);
     run.figures.insert("other_processes_cpu_s".to_owned(), others.max(0.0));
+    run.figures.insert("stolen_cpu_s".to_owned(), machine.stolen);
     let grown = folder::bytes(place.path()).saturating_sub(disk);
     run.figures.insert("disk_bytes_per_tx".to_owned(), grown as f64 / outcome.txs as f64);
     for (door, latencies) in asked {

@@ -54,12 +54,28 @@ pub fn process_cpu() -> Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
 }
 
-/// Processor seconds that all processes of the machine have used.
-pub fn machine_cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    let fields = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
-    let ticks: Vec<u64> = fields.flat_map(str::parse).collect();
-    let idle: u64 = ticks.iter().skip(3).take(2).sum();
-    // The first eight are time; guest time is in the first one already.
-    (ticks.iter().take(8).sum::<u64>() - idle) as f64 / 100.0
+/// Processor seconds of the whole machine since it started.
+#[derive(Debug, Clone, Copy)]
+pub struct MachineTime {
+    /// Used by its processes and its kernel.
+    pub used: f64,
+    /// Wanted, while the host ran something else: a virtual machine is slower by them.
+    pub stolen: f64,
+}
+
+impl MachineTime {
+    /// Until now.
+    pub fn now() -> Self {
+        let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+        let fields = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+        let ticks: Vec<u64> = fields.flat_map(str::parse).collect();
+        let of = |indices: &[usize]| indices.iter().filter_map(|index| ticks.get(*index)).sum::<u64>() as f64 / 100.0;
+        // user, nice, system, irq, softirq (not idle and waiting for disks); steal. Guest time is in the first one already.
+        Self { used: of(&[0, 1, 2, 5, 6]), stolen: of(&[7]) }
+    }
+
+    /// What was added since.
+    pub fn since(self, before: Self) -> Self {
+        Self { used: self.used - before.used, stolen: self.stolen - before.stolen }
+    }
 }

@@ -4,7 +4,7 @@ mod arguments;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 use plume_bench::chain::{growth, replay};
 use plume_bench::result::ResultFile;
@@ -33,10 +33,13 @@ fn main() -> Result<()> {
             };
             keep(&soak::run(&name, &args.plan()?, length, share)?, output)
         }
-        Command::Bars { smoke, folder } => arguments::bars(smoke, folder).into_iter().try_for_each(|make| {
-            keep(&make()?, output)?;
+        Command::Bars { smoke, folder } => {
+            // What takes hours goes on.
+            let results = arguments::bars(smoke, folder).into_iter().map(|make| keep(&make()?, output));
+            let failed: Vec<String> = results.filter_map(|kept| kept.err().map(|error| format!("{error:#}"))).collect();
+            ensure!(failed.is_empty(), "{}", failed.join("\n"));
             Ok(())
-        }),
+        }
         Command::Flame { to, arguments } => {
             let title = to.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             flame::run(&arguments, &title, &to)
@@ -51,7 +54,9 @@ fn main() -> Result<()> {
 
 fn keep(result: &ResultFile, folder: &Path) -> Result<()> {
     println!("{}", result.to_text());
-    result.write(folder)
+    result.write(folder)?;
+    ensure!(result.failures.is_empty(), "{}: {}", result.name, result.failures.join("; "));
+    Ok(())
 }
 
 impl arguments::ReplayArgs {

@@ -31,6 +31,9 @@ pub struct ResultFile {
     pub machine: Machine,
     /// Each system and repetition.
     pub runs: Vec<Run>,
+    /// Runs without a result, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
 }
 
 /// One repetition with one system.
@@ -67,6 +70,7 @@ impl ResultFile {
             command: command.join(" "),
             machine: Machine::this(),
             runs: Vec::new(),
+            failures: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,13 +21,19 @@ PATIENCE = 90
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for free in sockets:
-        free.bind(("127.0.0.1", 0))
-    ports = [free.getsockname()[1] for free in sockets]
-    for free in sockets:
+    """Below those that the kernel gives to outgoing connections, of which one could take a port before its node does."""
+    sockets = {}
+    while len(sockets) < count:
+        port = random.randrange(11000, 32000)
+        free = socket.socket()
+        try:
+            free.bind(("127.0.0.1", port))
+            sockets[port] = free
+        except OSError:
+            free.close()
+    for free in sockets.values():
         free.close()
-    return ports
+    return list(sockets)
 
 
 def plumed(home, *words):

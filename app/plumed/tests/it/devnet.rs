@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rand::Rng;
 use serde_json::Value;
 
 use crate::run::{Done, plumed};
@@ -110,11 +111,17 @@ pub fn cometbft() -> Option<PathBuf> {
     tools.is_file().then_some(tools)
 }
 
-/// Two ports that nobody uses now.
+/// Two ports that nobody uses now, below those that the kernel gives to outgoing connections: one of these could take a port
+/// before the node does.
 pub fn ports() -> (u16, u16) {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-    let (a, b) = (free(), free());
-    (a.local_addr().unwrap().port(), b.local_addr().unwrap().port())
+    let free = |other: u16| loop {
+        let port = rand::thread_rng().gen_range(11_000..32_000);
+        if port != other && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    };
+    let first = free(0);
+    (first, free(first))
 }
 
 /// How a child ended. One that does not within a minute is killed, and there is nothing.

@@ -16,6 +16,7 @@ use plume_home::home::Home;
 use plume_home::keys::KeyPair;
 use plume_primitives::Height;
 use prost::Message;
+use rand::Rng;
 use sha2::{Digest, Sha256};
 use tendermint_proto::v0_38::types;
 
@@ -55,7 +56,14 @@ struct Node {
 impl Node {
     fn new(configure: impl FnOnce(Config) -> Config) -> Self {
         let folder = tempfile::tempdir().expect("temp dir");
-        let ports: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback")).collect();
+        // Below those that the kernel gives to outgoing connections, of which one could take a port before CometBFT does.
+        let free = || {
+            let any = || rand::thread_rng().gen_range(11_000..32_000);
+            std::iter::repeat_with(any)
+                .find_map(|port: u16| TcpListener::bind(("127.0.0.1", port)).ok())
+                .expect("no end")
+        };
+        let ports = [free(), free()];
         let laddr = |index: usize| format!("tcp://{}", ports[index].local_addr().expect("bound"));
         let config = configure(Config {
             rpc_laddr: laddr(0),

@@ -35,6 +35,7 @@ fn columns(file: &ResultFile) -> &'static [(&'static str, &'static str)] {
             ("written_bytes_per_tx", "written, B/tx"),
             ("peak_mib", "memory, MiB"),
             ("other_processes_cpu_s", "others' CPU, s"),
+            ("stolen_cpu_s", "taken by the host, s"),
         ],
         ("replay", _) => &[
             ("verify_us", "signatures alone, us"),
@@ -163,6 +164,9 @@ fn table(text: &mut String, file: &ResultFile) {
             let _ = writeln!(text, "  Checked: {}.", run.checks.join("; "));
         }
     }
+    for failure in &file.failures {
+        let _ = writeln!(text, "* Failed: {failure}.");
+    }
     let machine = &file.machine;
     let sha = if machine.sha_extensions { "with" } else { "without" };
     let _ = writeln!(
@@ -209,5 +213,13 @@ mod tests {
         ] {
             assert!(page.contains(part), "no {part:?} in\n{page}");
         }
+    }
+
+    #[test]
+    fn a_run_without_a_result_stands_under_its_table() {
+        let run = Run { system: "simd".to_owned(), ..Run::default() };
+        let failures = vec!["simd, repetition 2: no answer".to_owned()];
+        let file = ResultFile { runs: vec![run], failures, ..ResultFile::new("end-to-end", "throughput") };
+        assert!(page(&[file], &[]).contains("\n* Failed: simd, repetition 2: no answer.\n"));
     }
 }
