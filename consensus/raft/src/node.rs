@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use plume_block::{ChainState, key_to_raw, params};
-use plume_engine::{Block, BlockOutcome, Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
+use plume_engine::{Executor, Fatal, Genesis, Info, Reader, ValidatorKey};
 use plume_events::EventBus;
 use plume_home::keys::{KeyPair, consensus_address};
 use plume_home::sign_state::{OpenError, SignState};
@@ -27,7 +27,7 @@ use crate::forward::forward;
 use crate::handle::{RaftEngine, RpcView};
 use crate::hooks::Hooks;
 use crate::inbound::{Allowed, Connections, Inbound};
-use crate::offline::{decided, read_ahead};
+use crate::offline::visit_executed;
 use crate::raft::log::RaftLog;
 use crate::raft::machine::{LogCursor, Machine, Shared, SnapshotFile};
 use crate::raft::network::Network;
@@ -496,10 +496,8 @@ fn replay<E: Executor>(
         tracing::info!(from = %first, to = %last, "executing blocks again");
     }
     let reader = executor.reader();
-    let read = |height| Ok((decided(store, state.initial_height, height)?, store.outcome(height).map_err(fatal)?));
-    let ahead = |(decided, _): &(Block, BlockOutcome)| reader.anticipate_txs(&decided.txs);
-    read_ahead((first, last), read, ahead, |height, (decided, stored)| {
-        let outcome = executor.finalize(&decided)?;
+    visit_executed(store, state.initial_height, (first, last), &reader, |height, (block, stored)| {
+        let outcome = executor.finalize(&block)?;
         if stored.app_hash != outcome.app_hash {
             return Err(Fatal::new(format!(
                 "block {height} gave application hash {} when it was executed again, {} before: another version of \

@@ -84,8 +84,11 @@ impl StoredBlocks {
     /// # Errors
     /// A height that is not here, a record that is damaged.
     pub fn executed(&self, height: Height) -> Result<(Block, BlockOutcome), Fatal> {
-        let initial = self.store.chain_state().map_or(Height(1), |state| state.initial_height);
-        Ok((decided(&self.store, initial, height)?, self.store.outcome(height).map_err(fatal)?))
+        executed(&self.store, self.initial_height(), height)
+    }
+
+    fn initial_height(&self) -> Height {
+        self.store.chain_state().map_or(Height(1), |state| state.initial_height)
     }
 
     /// Gives `visit` the blocks from `first` to `last` with what came of them, in order. Another thread reads the next ones
@@ -95,11 +98,11 @@ impl StoredBlocks {
     /// A height that is not here, a record that is damaged; what `visit` fails with.
     pub fn visit_executed<R: Reader, F: From<Fatal>>(
         &self,
-        (first, last): (Height, Height),
+        heights: (Height, Height),
         reader: &R,
         visit: impl FnMut(Height, (Block, BlockOutcome)) -> Result<(), F>,
     ) -> Result<(), F> {
-        read_ahead((first, last), |height| self.executed(height), |(block, _)| reader.anticipate_txs(&block.txs), visit)
+        visit_executed(&self.store, self.initial_height(), heights, reader, visit)
     }
 
     /// Takes the last block back, so that it is executed anew when the node starts; gives the height and app hash before
@@ -133,28 +136,34 @@ impl StoredBlocks {
     }
 }
 
-/// Reads what belongs to each height on another thread, which does `ahead` with it while `visit` works on earlier ones.
-pub(crate) fn read_ahead<T: Send, F: From<Fatal>>(
+/// A stored block as it is executed, with what came of it.
+fn executed(store: &BlockStore, initial_height: Height, height: Height) -> Result<(Block, BlockOutcome), Fatal> {
+    Ok((decided(store, initial_height, height)?, store.outcome(height).map_err(fatal)?))
+}
+
+/// [`StoredBlocks::visit_executed`] of any store.
+pub(crate) fn visit_executed<R: Reader, F: From<Fatal>>(
+    store: &BlockStore,
+    initial_height: Height,
     (first, last): (Height, Height),
-    read: impl Fn(Height) -> Result<T, Fatal> + Send,
-    ahead: impl Fn(&T) + Send,
-    mut visit: impl FnMut(Height, T) -> Result<(), F>,
+    reader: &R,
+    mut visit: impl FnMut(Height, (Block, BlockOutcome)) -> Result<(), F>,
 ) -> Result<(), F> {
     std::thread::scope(|scope| {
         let heights = || (first.get()..=last.get()).map(Height);
         let (found, queue) = mpsc::sync_channel(READ_AHEAD);
         let reading = scope.spawn(move || {
             for height in heights() {
-                let item = read(height)?;
-                ahead(&item);
-                if found.send(item).is_err() {
+                let (block, outcome) = executed(store, initial_height, height)?;
+                reader.anticipate_txs(&block.txs);
+                if found.send((block, outcome)).is_err() {
                     break;
                 }
             }
             Ok(())
         });
-        for (height, item) in heights().zip(&queue) {
-            visit(height, item)?;
+        for (height, executed) in heights().zip(&queue) {
+            visit(height, executed)?;
         }
         drop(queue);
         let read = reading.join().unwrap_or_else(|_| Err(Fatal::new("reading blocks ahead panicked")));
@@ -163,7 +172,7 @@ pub(crate) fn read_ahead<T: Send, F: From<Fatal>>(
 }
 
 /// A stored block as it is executed.
-pub(crate) fn decided(store: &BlockStore, initial_height: Height, height: Height) -> Result<Block, Fatal> {
+fn decided(store: &BlockStore, initial_height: Height, height: Height) -> Result<Block, Fatal> {
     let block = store.block(height).map_err(fatal)?;
     let last_commit = match height.previous().filter(|_| height > initial_height) {
         None => CommitInfo::default(),

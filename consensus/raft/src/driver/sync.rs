@@ -78,21 +78,31 @@ impl<E: Executor> Driver<E> {
             }));
             let answers = answers.await;
             let ahead = self.prepare_ahead(&answers);
-            for (height, answers) in answers {
-                let before = self.state.last_block_height;
-                for (peer, answer) in answers {
-                    if self.take(height, &peer, answer).await? {
-                        break;
-                    }
-                }
-                if self.state.last_block_height == before {
-                    return Ok(());
-                }
-            }
+            let all_taken = self.take_all(answers).await;
+            // However it went: it reads the state, which must not outlive the node.
             if let Some(ahead) = ahead {
                 drop(ahead.await);
             }
+            if !all_taken? {
+                return Ok(());
+            }
         }
+    }
+
+    /// Applies fetched blocks up to the first that nobody proved; gives whether there was none.
+    async fn take_all(&mut self, answers: Vec<(u64, Vec<(PeerId, BlockAnswer)>)>) -> Result<bool, Fatal> {
+        for (height, answers) in answers {
+            let before = self.state.last_block_height;
+            for (peer, answer) in answers {
+                if self.take(height, &peer, answer).await? {
+                    break;
+                }
+            }
+            if self.state.last_block_height == before {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Says what to do when the peers that are ahead have all dropped the block that this node needs next. The node goes
