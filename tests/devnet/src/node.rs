@@ -268,13 +268,13 @@ impl Node {
         let mut child = self.process.take().expect("started");
         self.paused = false;
         let app = pid(&child);
-        if victim != Victim::App {
-            // There may be none yet, when the kill comes early.
-            for engine in children(app) {
-                let _ = kill(engine, Signal::SIGKILL);
-            }
+        // Looked at once: plumed may have taken note of its CometBFT's end before a second look.
+        let engines = if victim == Victim::App { Vec::new() } else { children(app) };
+        for engine in &engines {
+            let _ = kill(*engine, Signal::SIGKILL);
         }
-        if self.engine == Engine::Raft || victim != Victim::Engine || children(app).is_empty() {
+        // Over Raft there is no other process; over CometBFT none yet, when the kill comes early.
+        if victim != Victim::Engine || engines.is_empty() {
             // It may have ended just now, after its CometBFT.
             let _ = child.kill();
         }
