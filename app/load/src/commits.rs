@@ -99,21 +99,21 @@ fn count(
     ended: impl Fn() -> bool,
 ) -> Result<Vec<BlockSeen>, LoadError> {
     let (mut seen, mut next, mut last) = (Vec::new(), None, Instant::now());
-    while progress.committed.load(Ordering::Relaxed) < txs && !progress.stop.load(Ordering::Relaxed) && !ended() {
+    while progress.committed() < txs && !progress.stop.load(Ordering::Relaxed) && !ended() {
         if let Ok((height, at)) = announced.recv_timeout(LOOK) {
             let from = next.unwrap_or(height);
             for height in from..=height {
                 let block = block(connection, height, at)?;
                 if block.txs > 0 {
                     last = Instant::now();
-                    progress.committed.fetch_add(block.txs, Ordering::Relaxed);
+                    progress.commit(block.txs);
                 }
                 seen.push(block);
             }
             next = Some(height.max(from) + 1);
         }
         if last.elapsed() > patience {
-            let committed = progress.committed.load(Ordering::Relaxed);
+            let committed = progress.committed();
             return Err(LoadError::Stalled { committed, txs, seconds: patience.as_secs() });
         }
     }

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::commits::{Watcher, read_block};
@@ -22,6 +22,7 @@ pub struct LoadSettings {
 /// A load that is committed, before its blocks are read.
 #[derive(Debug)]
 pub struct Driven {
+    start: Instant,
     hashes: Vec<[u8; 32]>,
     due: Vec<Duration>,
     answers: Latencies,
@@ -71,12 +72,7 @@ pub fn drive(txs: &[SignedTx], settings: &LoadSettings) -> Result<Driven, LoadEr
         .collect::<Result<_, LoadError>>()?;
     let hashes = txs.iter().map(SignedTx::hash).collect();
     let watcher = Watcher::open(first)?;
-    let progress = Progress {
-        start: Instant::now(),
-        stop: AtomicBool::new(false),
-        sent: AtomicU64::new(0),
-        committed: AtomicU64::new(0),
-    };
+    let progress = Progress::new();
     let (reports, blocks) = std::thread::scope(|scope| {
         let progress = &progress;
         // Whoever fails stops the others.
@@ -98,7 +94,7 @@ pub fn drive(txs: &[SignedTx], settings: &LoadSettings) -> Result<Driven, LoadEr
         pushed_back += report.pushed_back;
         report.due.into_iter().for_each(|(index, at)| due[index] = at);
     }
-    Ok(Driven { hashes, due, answers, pushed_back, blocks })
+    Ok(Driven { start: progress.start, hashes, due, answers, pushed_back, blocks })
 }
 
 fn stopping<T>(progress: &Progress, work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
@@ -110,6 +106,13 @@ fn stopping<T>(progress: &Progress, work: impl FnOnce() -> Result<T, LoadError>)
 }
 
 impl Driven {
+    /// When the first and the last block with transactions were announced; `None` when there was none.
+    #[must_use]
+    pub fn full(&self) -> Option<(Instant, Instant)> {
+        let at: Vec<Duration> = self.blocks.iter().filter(|block| block.txs > 0).map(|block| block.at).collect();
+        Some((self.start + *at.first()?, self.start + *at.last()?))
+    }
+
     /// Reads the blocks from `url`, checks that each transaction is in one with code 0, and computes the latencies.
     ///
     /// # Errors

@@ -35,6 +35,14 @@ impl Default for Latencies {
     }
 }
 
+impl FromIterator<Duration> for Latencies {
+    fn from_iter<T: IntoIterator<Item = Duration>>(times: T) -> Self {
+        let mut all = Self::default();
+        times.into_iter().for_each(|time| all.record(time));
+        all
+    }
+}
+
 impl Latencies {
     /// Adds a time.
     pub fn record(&mut self, time: Duration) {
@@ -67,8 +75,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_in_milliseconds() {
-        let mut latencies = Latencies::default();
-        (1..=1000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        let latencies: Latencies = (1..=1000).map(Duration::from_millis).collect();
         let mut twice = latencies.clone();
         twice.add(&latencies);
         let found = twice.percentiles();

@@ -1,6 +1,7 @@
 //! Sending: one thread and one connection for each lane.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use crate::{Connection, Latencies, LoadError, SignedTx};
 /// Before a full mempool is tried again.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Longest sleep between two looks at whether to go on.
+/// Longest wait between two looks at whether to go on.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Codespace `sdk`: the sequence is not the expected one.
@@ -38,7 +39,48 @@ pub(crate) struct Progress {
     pub(crate) start: Instant,
     pub(crate) stop: AtomicBool,
     pub(crate) sent: AtomicU64,
-    pub(crate) committed: AtomicU64,
+    committed: AtomicU64,
+    /// Told of each block with transactions.
+    room: (Mutex<()>, Condvar),
+}
+
+impl Progress {
+    /// Begins now.
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            stop: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
+            room: (Mutex::new(()), Condvar::new()),
+        }
+    }
+
+    /// Transactions committed so far.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
+    }
+
+    /// This many more are committed.
+    pub(crate) fn commit(&self, txs: u64) {
+        let (lock, told) = &self.room;
+        let held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.committed.fetch_add(txs, Ordering::Relaxed);
+        drop(held);
+        told.notify_all();
+    }
+
+    /// Whether `more` can be sent with at most `in_flight` sent and not committed.
+    fn has_room(&self, more: u64, in_flight: u64) -> bool {
+        self.sent.load(Ordering::Relaxed).saturating_sub(self.committed()) + more <= in_flight
+    }
+
+    /// Waits until there may be room. Dozens of senders that look every millisecond would take a tenth of a small machine.
+    fn wait_for_room(&self, more: u64, in_flight: u64) {
+        let (lock, told) = &self.room;
+        let held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = told.wait_timeout_while(held, LOOK, |()| !self.has_room(more, in_flight));
+    }
 }
 
 /// One transaction as it goes over its connection.
@@ -86,18 +128,17 @@ impl Lane {
             let now = progress.start.elapsed();
             let ready = match pace {
                 Pace::Rate(rate) => rest.iter().take(batch).take_while(|call| due(call.index, rate) <= now).count(),
-                Pace::Closed { in_flight } => {
-                    let waiting = progress.sent.load(Ordering::Relaxed);
-                    let waiting = waiting.saturating_sub(progress.committed.load(Ordering::Relaxed));
-                    if waiting + batch as u64 <= in_flight { batch.min(rest.len()) } else { 0 }
-                }
+                Pace::Closed { in_flight } if progress.has_room(batch as u64, in_flight) => batch.min(rest.len()),
+                Pace::Closed { .. } => 0,
             };
             if ready == 0 {
-                let next = match pace {
-                    Pace::Rate(rate) => rest.first().map_or(LOOK, |call| due(call.index, rate).saturating_sub(now)),
-                    Pace::Closed { .. } => Duration::from_millis(1),
-                };
-                std::thread::sleep(next.min(LOOK));
+                match pace {
+                    Pace::Rate(rate) => {
+                        let next = rest.first().map_or(LOOK, |call| due(call.index, rate).saturating_sub(now));
+                        std::thread::sleep(next.min(LOOK));
+                    }
+                    Pace::Closed { in_flight } => progress.wait_for_room(batch as u64, in_flight),
+                }
                 continue;
             }
             let (calls, later) = rest.split_at(ready);

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use plume_load::{
-    Accounts, Counters, LoadSettings, Outcome, Pace, Percentiles, SignedTx, Transfer, Workload, drive, sign_all,
+    Accounts, Counters, Latencies, LoadSettings, Outcome, Pace, Percentiles, SignedTx, Transfer, Workload, drive,
+    sign_all,
 };
 use plume_primitives::Bech32Prefix;
 use serde_json::{Map, Value, json};
 
 use crate::machine::MachineTime;
-use crate::queries::{Door, ask};
+use crate::queries::{Answered, Door, ask};
 use crate::result::{Figures, ResultFile, Run};
 use crate::system::{BALANCE, Limits, PREFIX, Running, System, chain_params};
 use crate::{balances, folder};
@@ -130,6 +131,7 @@ fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Res
     let machine = MachineTime::now().since(machine);
     let others = machine.used - used.cpu_seconds() - generator.cpu_seconds();
 
+    let full = driven.full();
     let outcome = driven.settle(&load.nodes[0])?;
     run.checks.push(format!("{} transactions are committed with code 0", outcome.txs));
     run.figures = figures(&outcome, &used, &generator);
@@ -137,8 +139,11 @@ fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Res
     run.figures.insert("stolen_cpu_s".to_owned(), machine.stolen);
     let grown = folder::bytes(place.path()).saturating_sub(disk);
     run.figures.insert("disk_bytes_per_tx".to_owned(), grown as f64 / outcome.txs as f64);
-    for (door, latencies) in asked {
-        percentiles(&mut run.figures, &format!("query_{door}"), &latencies);
+    for (door, answered) in asked {
+        // While blocks are full: neither before the first nor after the last.
+        let full = answered.iter().filter(|(due, _)| full.is_some_and(|(first, last)| (first..=last).contains(due)));
+        let latencies: Latencies = full.map(|(_, took)| *took).collect();
+        percentiles(&mut run.figures, &format!("query_{door}"), &latencies.percentiles());
     }
     if system.is_bank() {
         let rpc = &load.nodes[0];
@@ -181,7 +186,7 @@ pub(crate) fn load_settings(plan: &Plan, running: &Running) -> LoadSettings {
     LoadSettings { nodes: running.rpcs(), pace: plan.pace, batch: plan.limits.batch, patience: PATIENCE }
 }
 
-type Asked = Vec<(&'static str, Percentiles)>;
+type Asked = Vec<(&'static str, Vec<Answered>)>;
 
 /// Does `work` with queries beside it where the plan says so.
 fn with_queries<T>(
@@ -209,19 +214,20 @@ fn with_queries<T>(
         done.store(true, Ordering::Relaxed);
         let mut asked = Vec::new();
         for (name, asking) in asking {
-            asked.push((name, asking.join().expect("asking does not panic")?.percentiles()));
+            asked.push((name, asking.join().expect("asking does not panic")?));
         }
         Ok((result?, asked))
     })
 }
 
 pub(crate) fn percentiles(figures: &mut Figures, name: &str, found: &Percentiles) {
-    for (part, value) in
-        [("p50", found.p50), ("p90", found.p90), ("p99", found.p99), ("p999", found.p999), ("max", found.max)]
-    {
-        figures.insert(format!("{name}_{part}_ms"), value);
-    }
     figures.insert(format!("{name}_count"), found.count as f64);
+    // Zeros of nothing would be the best of all times.
+    if found.count > 0 {
+        let parts =
+            [("p50", found.p50), ("p90", found.p90), ("p99", found.p99), ("p999", found.p999), ("max", found.max)];
+        figures.extend(parts.map(|(part, value)| (format!("{name}_{part}_ms"), value)));
+    }
 }
 
 fn figures(outcome: &Outcome, used: &Counters, generator: &Counters) -> Figures {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use plume_load::{Accounts, Connection, Latencies};
+use plume_load::{Accounts, Connection};
 use plume_proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse};
 
 use crate::balances::query;
@@ -18,23 +18,26 @@ pub enum Door {
     Rest(String),
 }
 
+/// When a query was due, and how long after that its answer was there.
+pub type Answered = (Instant, Duration);
+
 /// Asks for balances of the first `count` accounts in turn, `rate` times a second, until `done`. Times count from when a
 /// query was due, so that one slow answer shows in those that wait behind it.
 ///
 /// # Errors
 /// An answer that is no balance.
-pub fn ask(door: &Door, accounts: &Accounts, count: u64, rate: f64, done: &AtomicBool) -> Result<Latencies> {
+pub fn ask(door: &Door, accounts: &Accounts, count: u64, rate: f64, done: &AtomicBool) -> Result<Vec<Answered>> {
     let url = match door {
         Door::Rpc(url) | Door::Rest(url) => url,
     };
     let mut connection = Connection::open(url)?;
-    let mut latencies = Latencies::default();
+    let mut answered = Vec::new();
     let start = Instant::now();
     for asked in 0_u64.. {
         let due = Duration::from_secs_f64(asked as f64 / rate);
         while start.elapsed() < due {
             if done.load(Ordering::Relaxed) {
-                return Ok(latencies);
+                return Ok(answered);
             }
             std::thread::sleep((due - start.elapsed().min(due)).min(Duration::from_millis(20)));
         }
@@ -55,7 +58,7 @@ pub fn ask(door: &Door, accounts: &Accounts, count: u64, rate: f64, done: &Atomi
                 ensure!(status == 200, "REST answers {status}: {}", String::from_utf8_lossy(&body));
             }
         }
-        latencies.record(start.elapsed().saturating_sub(due));
+        answered.push((start + due, start.elapsed().saturating_sub(due)));
     }
-    Ok(latencies)
+    Ok(answered)
 }

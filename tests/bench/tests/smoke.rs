@@ -77,7 +77,12 @@ fn systems_take_turns_with_the_same_load_and_end_with_the_right_balances() {
         let plume = bank && run.system != "simd";
         assert_eq!(run.checks.iter().any(|check| check.contains("after a restart")), plume, "{run:?}");
         if plume {
-            has(run, &["query_rpc_p99_ms", "query_rest_p99_ms", "restart_s"]);
+            has(run, &["restart_s"]);
+            // How many came while blocks were full is a matter of chance in so short a run.
+            assert!(
+                run.figures.contains_key("query_rpc_count") && run.figures.contains_key("query_rest_count"),
+                "{run:?}"
+            );
         }
     }
     has(&result.runs[0], &["replay_per_s", "replay_ratio", "replay_vouched_per_s", "replay_vouched_ratio"]);
@@ -106,15 +111,17 @@ fn exchanges_with_ed25519_keys_by_zipf_s_law_come_at_their_rate() {
         "--spread",
         "zipf",
         "--rate",
-        "40",
+        "20",
+        "--queries",
+        "20",
         "--fee",
         "3",
     ];
     let result = measured(folder.path(), "exchange", &arguments);
     let run = &result.runs[0];
-    has(run, &["commit_p50_ms", "commit_p99_ms", "restart_s"]);
-    // The last is due after 59 / 40 s, and no transaction is late because another one was.
-    assert!(run.figures["wall_s"] > 1.4, "{run:?}");
+    has(run, &["commit_p50_ms", "commit_p99_ms", "restart_s", "query_rpc_p99_ms", "query_rest_p99_ms"]);
+    // The last is due after 59 / 20 s, and no transaction is late because another one was.
+    assert!(run.figures["wall_s"] > 2.9, "{run:?}");
     assert!(run.checks.iter().any(|check| check.contains("together the supply")), "{run:?}");
 }
 
