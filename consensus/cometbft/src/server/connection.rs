@@ -22,6 +22,10 @@ const READ_CHUNK: usize = 64 * 1024;
 /// Output is written when this much waits, even before a flush.
 const WRITE_CHUNK: usize = 64 * 1024;
 
+/// Requests that are answered before the other connections of the same worker have their turn. CometBFT sends thousands of
+/// `CheckTx` at once, each of which takes some 50 us; a query that came to the same worker would wait for all of them.
+const TURN: u32 = 16;
+
 /// Code of an unexpected panic, as the SDK numbers it (`undefined/111222`).
 const PANIC_CODE: u32 = 111_222;
 
@@ -80,9 +84,14 @@ struct Connection<R, I, O> {
 
 impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O> {
     async fn run(&mut self) -> io::Result<()> {
+        let mut answered = 0_u32;
         loop {
             match take_frame(&mut self.incoming, self.shared.max_frame) {
                 Ok(Some(frame)) => {
+                    answered = answered.wrapping_add(1);
+                    if answered % TURN == 0 {
+                        tokio::task::yield_now().await;
+                    }
                     let flush = match Request::decode(frame) {
                         Ok(request) => self.answer(request).await?,
                         Err(error) => self.exception(format!("malformed request: {error}")),
@@ -304,5 +313,77 @@ fn negative_height() -> QueryError {
         grpc_code: 2,
         message: MESSAGE.to_owned(),
         log: MESSAGE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use plume_engine::{CheckKind, Info, QueryAnswer, SimulationOutcome};
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// Counts checks.
+    #[derive(Clone, Default)]
+    struct Counting(Arc<AtomicU32>);
+
+    impl Reader for Counting {
+        fn info(&self) -> Info {
+            Info::default()
+        }
+
+        fn check_tx(&self, _tx: &Bytes, _kind: CheckKind) -> CheckOutcome {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            CheckOutcome::default()
+        }
+
+        fn query(&self, _: &str, _: &[u8], _: Option<Height>, _: bool) -> Result<QueryAnswer, QueryError> {
+            Err(negative_height())
+        }
+
+        fn simulate(&self, _: &Bytes) -> Result<SimulationOutcome, QueryError> {
+            Err(negative_height())
+        }
+    }
+
+    fn frames(value: &request::Value, count: u32) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        (0..count).for_each(|_| put_frame(&Request { value: Some(value.clone()) }, &mut bytes));
+        bytes
+    }
+
+    /// One worker for both, where the one that is busy could keep the other waiting to the end.
+    #[tokio::test]
+    async fn a_connection_with_much_to_check_lets_others_have_their_turn() {
+        const CHECKS: u32 = 10_000;
+        let counting = Counting::default();
+        let shared = Arc::new(Shared { reader: counting.clone(), seat: SeatHandle::nobody(), max_frame: 1024 });
+        let check = frames(&request::Value::CheckTx(abci::RequestCheckTx::default()), CHECKS);
+        let echo = frames(&request::Value::Echo(abci::RequestEcho { message: "here".to_owned() }), 1);
+        // Room for everything: nobody waits for a pipe.
+        let (mut mempool, busy) = duplex(1 << 20);
+        let (mut asker, other) = duplex(1024);
+        mempool.write_all(&check).await.expect("an open pipe");
+        asker.write_all(&echo).await.expect("an open pipe");
+        for (id, end) in [(0, busy), (1, other)] {
+            let (read, write) = tokio::io::split(end);
+            tokio::spawn(serve(id, read, write, Arc::clone(&shared)));
+        }
+        let mut answer = vec![0; echo.len()];
+        asker.read_exact(&mut answer).await.expect("an answer");
+        let checked = counting.0.load(Ordering::Relaxed);
+        assert!((1..=4 * TURN).contains(&checked), "{checked} checks came before the other connection's answer");
+        mempool.shutdown().await.expect("an open pipe");
+        let mut answers = Vec::new();
+        mempool.read_to_end(&mut answers).await.expect("answers");
+        let mut answers = BytesMut::from(&answers[..]);
+        for _ in 0..CHECKS {
+            let frame = take_frame(&mut answers, 1024).expect("a frame").expect("an answer for each");
+            let answer = Response::decode(frame).expect("an answer").value;
+            assert_eq!(answer, Some(response::Value::CheckTx(abci::ResponseCheckTx::default())));
+        }
+        assert!(answers.is_empty() && counting.0.load(Ordering::Relaxed) == CHECKS);
     }
 }

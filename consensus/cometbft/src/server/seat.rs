@@ -98,6 +98,12 @@ impl SeatHandle {
         answer.await.unwrap_or(Err(Refusal::Stopping))
     }
 
+    /// One behind which there is no thread.
+    #[cfg(test)]
+    pub(super) fn nobody() -> Self {
+        Self { jobs: mpsc::channel().0 }
+    }
+
     pub(super) fn close(&self) {
         // Closed already is closed.
         let _ = self.jobs.send(Job::Close);
