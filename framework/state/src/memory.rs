@@ -18,6 +18,8 @@ pub struct MemoryBackend(Arc<Mutex<Contents>>);
 
 #[derive(Default)]
 struct Contents {
+    /// Whether nobody will open a state from what blocks leave here.
+    forgets: bool,
     live: BTreeMap<&'static str, BTreeMap<Vec<u8>, Bytes>>,
     /// All blocks since the start of history, ascending.
     blocks: Vec<CommittedBlock>,
@@ -45,6 +47,14 @@ impl MemoryBackend {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty backend for one run of a state that nobody opens again: of the blocks that come nothing is kept, and past
+    /// heights are not readable. A state that is taken over is kept until its first block. Execution over millions of blocks
+    /// needs no more memory than the state itself.
+    #[must_use]
+    pub fn for_one_run() -> Self {
+        Self(Arc::new(Mutex::new(Contents { forgets: true, ..Contents::default() })))
     }
 }
 
@@ -118,7 +128,13 @@ impl Backend for MemoryBackend {
             ))));
         }
         contents.restore = None;
-        contents.apply(block);
+        if contents.forgets {
+            contents.live = BTreeMap::new();
+            contents.start = None;
+            contents.blocks = vec![CommittedBlock { deltas: Vec::new(), ..block }];
+        } else {
+            contents.apply(block);
+        }
         Ok(())
     }
 

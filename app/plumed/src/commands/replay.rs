@@ -9,7 +9,7 @@ use plume_chain::{Chain, ChainConfig, LocalSnapshots};
 use plume_engine::{BlockOutcome, Executor, TrustedState};
 use plume_primitives::Height;
 use plume_raft::StoredBlocks;
-use plume_state::MemoryBackend;
+use plume_state::{MemoryBackend, StateOptions};
 use serde_json::json;
 
 use crate::cli::OutputFormat;
@@ -53,8 +53,10 @@ pub fn run(home: &Home, args: &ReplayArgs) -> Result<()> {
             home.comet().data_dir().display()
         );
     };
-    let config = ChainConfig { verify_decided_signatures: !args.trust_signatures, ..ChainConfig::default() };
-    let mut chain = Chain::open(config, Arc::new(MemoryBackend::default()))?;
+    // Only signatures that are verified ahead read a state that is not the latest one any more.
+    let state = StateOptions { min_versions: 1, max_versions: 16, window_bytes: 64 << 20, ..StateOptions::default() };
+    let config = ChainConfig { verify_decided_signatures: !args.trust_signatures, state, ..ChainConfig::default() };
+    let mut chain = Chain::open(config, Arc::new(MemoryBackend::for_one_run()))?;
     let first = match args.snapshot {
         Some(height) => begin_with_snapshot(home, &blocks, &mut chain, Height(height))?,
         None => begin_with_genesis(home, &blocks, &mut chain)?,

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use plume_state::{Direction, KvRead, MemoryBackend, Snapshot, State, StateError, StateOptions, sha256};
+use plume_state::{Backend, Direction, KvRead, MemoryBackend, Snapshot, State, StateError, StateOptions, sha256};
 use proptest::prelude::*;
 
 use crate::world::{ACC, BANK, Contents, INDEX, commit, config, contents, new_state, open, write};
@@ -197,6 +197,39 @@ fn a_version_that_left_the_window_is_answered_from_history_or_refused() {
     );
     assert_eq!(pinned.app_hash().unwrap_err(), refused);
     assert!(reader.at(2).is_err() && reader.at(4).is_ok());
+}
+
+#[test]
+fn a_state_for_one_run_keeps_nothing_of_its_blocks() {
+    let keeping = MemoryBackend::new();
+    let forgetting = MemoryBackend::for_one_run();
+    let mut config = config();
+    config.options = StateOptions { window_bytes: 0, min_versions: 2, ..StateOptions::default() };
+    let [mut kept, mut run] =
+        [&keeping, &forgetting].map(|backend| State::open(config.clone(), Arc::new(backend.clone())).unwrap());
+    for n in 1_u8..=6 {
+        for state in [&mut kept, &mut run] {
+            commit(state, [write(BANK, b"key", Some(&[n])), write(BANK, &[n], Some(b"x")), write(ACC, &[n], None)]);
+        }
+    }
+    assert_eq!(run.latest().app_hash().unwrap(), kept.latest().app_hash().unwrap());
+    assert_eq!(contents(&run.latest(), BANK), contents(&kept.latest(), BANK));
+    let reader = run.reader();
+    assert_eq!(reader.at(5).unwrap().get(BANK, b"key").unwrap().as_deref(), Some(&[5][..]));
+    assert!(matches!(reader.at(4), Err(StateError::Unavailable { requested: 4, .. })));
+    assert_eq!(Backend::durable_height(&forgetting), 6);
+    assert_eq!(Backend::durable(&forgetting).unwrap(), Backend::durable(&keeping).unwrap());
+    let unbounded = (Bound::Unbounded, Bound::Unbounded);
+    for (backend, records) in [(&keeping, 7), (&forgetting, 0)] {
+        let mut found = 0;
+        let mut count = |_: &[u8], _: &[u8]| {
+            found += 1;
+            Ok(())
+        };
+        Backend::scan(backend, BANK, unbounded.0, unbounded.1, &mut count).unwrap();
+        assert_eq!(found, records);
+        assert_eq!(Backend::changed_since(backend, BANK, 5, &mut |_, _| Ok(())).unwrap(), records > 0);
+    }
 }
 
 #[test]
