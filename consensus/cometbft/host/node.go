@@ -13,7 +13,7 @@ import (
 	"github.com/cometbft/cometbft/proxy"
 )
 
-// newNode is CometBFT's node over our client and databases, with our indexer and RPC servers beside it.
+// newNode is CometBFT's node over our client and databases, with our gossip, indexer and RPC servers.
 func newNode(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(config.NodeKeyFile())
 	if err != nil {
@@ -34,6 +34,7 @@ func newNode(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 		opened.open,
 		node.DefaultMetricsProvider(config.Instrumentation),
 		logger,
+		batchedGossip(config.Mempool),
 	)
 	if err != nil {
 		return nil, err
