@@ -24,6 +24,7 @@ pub use hooks::{Hooks, Step};
 pub use inbound::Allowed;
 pub use node::{Node, NodeOptions, StartError};
 pub use offline::{RollbackError, StoredBlocks};
+pub use plume_store::StoredOutcome;
 pub use settings::{BlockSettings, RaftSettings, Settings};
 pub use statesync::StateSyncSettings;
 pub use view::{Seen, View};

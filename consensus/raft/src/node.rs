@@ -498,12 +498,13 @@ fn replay<E: Executor>(
     let reader = executor.reader();
     visit_executed(store, state.initial_height, (first, last), &reader, |height, (block, stored)| {
         let outcome = executor.finalize(&block)?;
-        if stored.app_hash != outcome.app_hash {
+        let app_hash = stored.app_hash()?;
+        if app_hash != outcome.app_hash {
             return Err(Fatal::new(format!(
                 "block {height} gave application hash {} when it was executed again, {} before: another version of \
                  the state machine, or damaged state",
                 hex::encode_upper(&outcome.app_hash),
-                hex::encode_upper(&stored.app_hash)
+                hex::encode_upper(app_hash)
             ))
             .into());
         }

@@ -5,9 +5,9 @@ use std::sync::mpsc;
 
 use bytes::Bytes;
 use plume_block::{commit_info, to_execute};
-use plume_engine::{Block, BlockOutcome, CommitInfo, Fatal, Reader};
+use plume_engine::{Block, CommitInfo, Fatal, Reader};
 use plume_primitives::Height;
-use plume_store::{BlockStore, StoreError, StoreOptions};
+use plume_store::{BlockStore, StoreError, StoreOptions, StoredOutcome};
 
 use crate::raft::machine::LogCursor;
 use crate::worker::fatal;
@@ -79,14 +79,6 @@ impl StoredBlocks {
         Ok(<[u8; 32]>::try_from(&found[..]).ok())
     }
 
-    /// A block as it was executed, with what came of it.
-    ///
-    /// # Errors
-    /// A height that is not here, a record that is damaged.
-    pub fn executed(&self, height: Height) -> Result<(Block, BlockOutcome), Fatal> {
-        executed(&self.store, self.initial_height(), height)
-    }
-
     fn initial_height(&self) -> Height {
         self.store.chain_state().map_or(Height(1), |state| state.initial_height)
     }
@@ -100,7 +92,7 @@ impl StoredBlocks {
         &self,
         heights: (Height, Height),
         reader: &R,
-        visit: impl FnMut(Height, (Block, BlockOutcome)) -> Result<(), F>,
+        visit: impl FnMut(Height, (Block, StoredOutcome)) -> Result<(), F>,
     ) -> Result<(), F> {
         visit_executed(&self.store, self.initial_height(), heights, reader, visit)
     }
@@ -137,8 +129,8 @@ impl StoredBlocks {
 }
 
 /// A stored block as it is executed, with what came of it.
-fn executed(store: &BlockStore, initial_height: Height, height: Height) -> Result<(Block, BlockOutcome), Fatal> {
-    Ok((decided(store, initial_height, height)?, store.outcome(height).map_err(fatal)?))
+fn executed(store: &BlockStore, initial_height: Height, height: Height) -> Result<(Block, StoredOutcome), Fatal> {
+    Ok((decided(store, initial_height, height)?, store.stored_outcome(height).map_err(fatal)?))
 }
 
 /// [`StoredBlocks::visit_executed`] of any store.
@@ -147,7 +139,7 @@ pub(crate) fn visit_executed<R: Reader, F: From<Fatal>>(
     initial_height: Height,
     (first, last): (Height, Height),
     reader: &R,
-    mut visit: impl FnMut(Height, (Block, BlockOutcome)) -> Result<(), F>,
+    mut visit: impl FnMut(Height, (Block, StoredOutcome)) -> Result<(), F>,
 ) -> Result<(), F> {
     std::thread::scope(|scope| {
         let heights = || (first.get()..=last.get()).map(Height);

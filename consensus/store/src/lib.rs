@@ -22,6 +22,7 @@ mod wire;
 
 pub use error::StoreError;
 pub use open::{FORMAT, StoreOptions};
+pub use read::StoredOutcome;
 pub use save::Decided;
 pub use search::{Found, MAX_COLLECTED, Order};
 pub use store::BlockStore;

@@ -137,9 +137,17 @@ impl BlockStore {
     /// # Errors
     /// As [`BlockStore::block`].
     pub fn outcome(&self, height: Height) -> Result<BlockOutcome, StoreError> {
+        self.stored_outcome(height)?.decode()
+    }
+
+    /// The same, not decoded.
+    ///
+    /// # Errors
+    /// As [`BlockStore::block`].
+    pub fn stored_outcome(&self, height: Height) -> Result<StoredOutcome, StoreError> {
         self.inner.require_block(height)?;
         let record = self.inner.record(Table::Outcomes, height)?;
-        decode_outcome(height.get(), Bytes::copy_from_slice(&record))
+        Ok(StoredOutcome { height, record: Bytes::copy_from_slice(&record) })
     }
 
     /// A transaction with its result, by SHA-256 of its bytes; `None` when no block here has it. Of several inclusions the
@@ -185,6 +193,41 @@ fn or_pruned<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
         Ok(found) => Ok(Some(found)),
         Err(StoreError::Unavailable { .. }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What came of executing a block, as it is stored: to be compared with what comes of executing it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOutcome {
+    height: Height,
+    record: Bytes,
+}
+
+impl StoredOutcome {
+    /// Whether this is the outcome, to the byte. One that was written otherwise may still say the same:
+    /// [`decode`](Self::decode) it then.
+    #[must_use]
+    pub fn is(&self, outcome: &BlockOutcome) -> bool {
+        abci::encode_outcome(outcome) == self.record
+    }
+
+    /// The app hash after the block.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn app_hash(&self) -> Result<&[u8], StoreError> {
+        // ResponseFinalizeBlock.app_hash is field 5; one that is empty is not written.
+        let found = nth_field(&self.record, 5, 0);
+        let found = found.map_err(|error| StoreError::damaged(format!("results {}", self.height), error))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn decode(&self) -> Result<BlockOutcome, StoreError> {
+        decode_outcome(self.height.get(), self.record.clone())
     }
 }
 

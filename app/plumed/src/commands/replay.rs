@@ -8,7 +8,7 @@ use clap::Args;
 use plume_chain::{Chain, ChainConfig, LocalSnapshots};
 use plume_engine::{BlockOutcome, Executor, TrustedState};
 use plume_primitives::Height;
-use plume_raft::StoredBlocks;
+use plume_raft::{StoredBlocks, StoredOutcome};
 use plume_state::{MemoryBackend, StateOptions};
 use serde_json::json;
 
@@ -88,10 +88,13 @@ fn execute(
 ) -> Result<usize> {
     let reader = chain.reader();
     std::thread::scope(|scope| {
-        let (executed, queue) = mpsc::sync_channel::<(Height, BlockOutcome, BlockOutcome)>(COMPARED_LATER);
+        let (executed, queue) = mpsc::sync_channel::<(Height, BlockOutcome, StoredOutcome)>(COMPARED_LATER);
         let comparing = scope.spawn(move || {
             for (height, found, recorded) in queue {
-                if let Some(difference) = difference(&found, &recorded) {
+                if recorded.is(&found) {
+                    continue;
+                }
+                if let Some(difference) = difference(&found, &recorded.decode()?) {
                     bail!("block {height}: {difference}: this binary does not compute what the chain agreed on");
                 }
             }

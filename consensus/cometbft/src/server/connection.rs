@@ -89,7 +89,7 @@ impl<R: Reader, I: AsyncRead + Unpin, O: AsyncWrite + Unpin> Connection<R, I, O>
             match take_frame(&mut self.incoming, self.shared.max_frame) {
                 Ok(Some(frame)) => {
                     answered = answered.wrapping_add(1);
-                    if answered % TURN == 0 {
+                    if answered.is_multiple_of(TURN) {
                         tokio::task::yield_now().await;
                     }
                     let flush = match Request::decode(frame) {

@@ -1,5 +1,5 @@
 use plume_block::raw;
-use plume_engine::IncludedTx;
+use plume_engine::{Event, IncludedTx};
 use plume_primitives::Height;
 use plume_store::{BlockStore, Decided, StoreError, StoreOptions};
 
@@ -22,6 +22,12 @@ fn assert_saved(store: &BlockStore, step: &crate::support::Step) {
     assert_eq!(store.meta(height).expect("the meta"), meta);
     assert_eq!(store.seen_commit(height).expect("the commit"), step.commit);
     assert_eq!(store.outcome(height).expect("the outcome"), step.outcome);
+    let stored = store.stored_outcome(height).expect("the outcome");
+    assert_eq!(stored.app_hash().expect("a whole record"), step.outcome.app_hash);
+    assert!(stored.is(&step.outcome));
+    let mut other = step.outcome.clone();
+    other.events.push(Event::new("other"));
+    assert!(!stored.is(&other));
     for (index, tx) in block.txs().iter().enumerate() {
         let result = step.outcome.tx_results[index].clone();
         let included = IncludedTx { height, index: index as u32, tx: tx.clone(), result };
