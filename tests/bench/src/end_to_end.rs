@@ -13,7 +13,7 @@ use plume_load::{
 use plume_primitives::Bech32Prefix;
 use serde_json::{Map, Value, json};
 
-use crate::machine::MachineTime;
+use crate::machine::{MachineTime, signature_us};
 use crate::queries::{Answered, Door, ask};
 use crate::result::{Figures, ResultFile, Run};
 use crate::system::{BALANCE, Limits, PREFIX, Running, System, chain_params};
@@ -115,6 +115,7 @@ pub(crate) fn place(folder: Option<&Path>) -> Result<tempfile::TempDir> {
 }
 
 fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Result<Run> {
+    let speed = signature_us()?;
     let place = place(plan.folder.as_deref())?;
     let limits = Limits { rest: plan.queries > 0.0, ..plan.limits.clone() };
     let mut running = system.start(place.path(), &prepared.workload, &prepared.accounts, &limits)?;
@@ -135,6 +136,7 @@ fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Res
     let outcome = driven.settle(&load.nodes[0])?;
     run.checks.push(format!("{} transactions are committed with code 0", outcome.txs));
     run.figures = figures(&outcome, &used, &generator);
+    run.figures.insert("signature_us".to_owned(), speed);
     run.figures.insert("other_processes_cpu_s".to_owned(), others.max(0.0));
     run.figures.insert("stolen_cpu_s".to_owned(), machine.stolen);
     let grown = folder::bytes(place.path()).saturating_sub(disk);

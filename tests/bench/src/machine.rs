@@ -1,9 +1,12 @@
 //! The machine that figures are from, and clocks.
 
+use std::hint::black_box;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
+use plume_crypto::{Job, PrivateKey};
 use serde::{Deserialize, Serialize};
 
 /// What figures depend on.
@@ -44,6 +47,22 @@ impl Machine {
             optimised: !cfg!(debug_assertions),
         }
     }
+}
+
+/// Processor time, us, that one thread of an idle machine takes to verify a secp256k1 signature now. The speed of a virtual
+/// processor depends on its neighbours; figures of different hours are told apart by it.
+///
+/// # Errors
+/// No such clock.
+pub fn signature_us() -> Result<f64> {
+    const TIMES: u32 = 2000;
+    let key = PrivateKey::secp256k1(&[7; 32])?;
+    let message = Bytes::from_static(b"how fast is this machine now?");
+    let signature = Bytes::copy_from_slice(&key.sign(&message));
+    let job = Job { key: key.public_key(), message, signature };
+    let before = process_cpu()?;
+    ensure!((0..TIMES).all(|_| black_box(&job).verify()), "a signature of ours is invalid");
+    Ok((process_cpu()? - before).as_secs_f64() * 1e6 / f64::from(TIMES))
 }
 
 /// Processor time of all threads of this process, ended ones included.

@@ -67,7 +67,10 @@ fn systems_take_turns_with_the_same_load_and_end_with_the_right_balances() {
     let result = measured(folder.path(), "throughput", &arguments);
     assert_eq!(result.systems(), systems);
     for run in &result.runs {
-        has(run, &["committed_per_s", "cpu_us_per_tx", "commit_p50_ms", "peak_mib", "handles", "blocks"]);
+        has(
+            run,
+            &["committed_per_s", "cpu_us_per_tx", "commit_p50_ms", "peak_mib", "handles", "blocks", "signature_us"],
+        );
         assert!(run.checks[0].starts_with("120 transactions are committed with code 0"), "{run:?}");
         for setting in ["durability", "block_bytes", "block_gas", "indexer", "accounts", "pace"] {
             assert!(run.settings.contains_key(setting), "no {setting} in {run:?}");

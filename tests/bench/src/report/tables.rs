@@ -36,6 +36,7 @@ fn columns(file: &ResultFile) -> &'static [(&'static str, &'static str)] {
             ("peak_mib", "memory, MiB"),
             ("other_processes_cpu_s", "others' CPU, s"),
             ("stolen_cpu_s", "taken by the host, s"),
+            ("signature_us", "one signature before, us"),
         ],
         ("replay", _) => &[
             ("verify_us", "signatures alone, us"),
