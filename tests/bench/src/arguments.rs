@@ -186,6 +186,9 @@ pub struct SystemArgs {
     /// Do not index transactions by their events.
     #[arg(long)]
     pub no_index: bool,
+    /// Blocks, and states of past heights, that each node of Plume keeps; 0 keeps all. More than one round of a soak has.
+    #[arg(long, default_value_t = 0)]
+    pub keep_blocks: u64,
     /// Changes a line of every node's `config.toml`, such as `timeout_commit="100ms"`; again for another one.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     pub set: Vec<(String, String)>,
@@ -225,6 +228,7 @@ impl SystemArgs {
                 block_gas: self.block_gas,
                 batch: self.batch,
                 index: !self.no_index,
+                keep_blocks: self.keep_blocks,
                 simd_pause: Duration::from_millis(self.simd_pause_ms),
                 set: self.set.clone(),
                 ..Limits::default()

@@ -146,9 +146,23 @@ fn the_layers_run_and_the_report_shows_all_of_it() {
     }
     let state = measured(&results, "state", &["state", "--", "--smoke"]);
     has(&state.runs[0], &["block_thread_us_per_update", "all_threads_state_bytes", "restart_seconds"]);
-    let soak =
-        ["soak", "--systems", "raft-1", "--accounts", "40", "--rate", "30", "--minutes", "0.1", "--round-s", "2"];
+    let soak = [
+        "soak",
+        "--systems",
+        "raft-1",
+        "--accounts",
+        "40",
+        "--rate",
+        "30",
+        "--minutes",
+        "0.1",
+        "--round-s",
+        "2",
+        "--keep-blocks",
+        "1000",
+    ];
     let soak = measured(&results, "soak", &soak);
+    assert_eq!(soak.runs[0].settings["keep_blocks"], 1000);
     assert_eq!(soak.runs[0].series.len(), 3);
     assert!(soak.runs[0].series.iter().all(|point| point["resident_mib"] > 0.0 && point["commit_p50_ms"] > 0.0));
     has(&soak.runs[0], &["resident_mib_last_third_over_middle", "handles_last_third_over_middle"]);

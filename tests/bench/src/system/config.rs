@@ -30,6 +30,8 @@ pub struct Limits {
     /// Pause after a block of simd. Its app hash changes with every block, so that without one it makes empty blocks
     /// without end.
     pub simd_pause: Duration,
+    /// Blocks, and states of past heights, that each node of Plume keeps; 0 keeps all.
+    pub keep_blocks: u64,
     /// Whether the first node of Plume serves REST.
     pub rest: bool,
     /// Lines of `config.toml` that are different, key and TOML value.
@@ -45,6 +47,7 @@ impl Default for Limits {
             batch: 100,
             index: true,
             simd_pause: Duration::from_millis(500),
+            keep_blocks: 0,
             rest: false,
             set: Vec::new(),
         }
@@ -61,6 +64,9 @@ impl Limits {
             "indexer": if self.index { "kv" } else { "null" },
         });
         let mut settings = settings.as_object().cloned().unwrap_or_default();
+        if self.keep_blocks > 0 {
+            settings.insert("keep_blocks".to_owned(), json!(self.keep_blocks));
+        }
         settings.extend(self.set.iter().map(|(key, value)| (key.clone(), json!(value))));
         settings
     }

@@ -46,6 +46,10 @@ pub(super) fn start(
     let files: Vec<_> = homes.iter().map(|home| home.join("config/genesis.json")).collect();
     let mut document: Value = serde_json::from_slice(&std::fs::read(&files[0])?)?;
     document["consensus_params"]["block"] = limits.block_params();
+    if limits.keep_blocks > 0 {
+        // Blocks stay as long as evidence about them is taken, whatever else is configured.
+        document["consensus_params"]["evidence"]["max_age_num_blocks"] = json!(limits.keep_blocks.to_string());
+    }
     let ed25519 = workload.scheme == KeyScheme::Ed25519;
     document["app_state"]["plume"]["params"]["policies"] = json!({ "allow_ed25519_accounts": ed25519 });
     genesis::write(document, workload, accounts, &files.iter().map(AsRef::as_ref).collect::<Vec<_>>())?;
@@ -61,6 +65,13 @@ pub(super) fn start(
         let mut node = Server::new(&plumed, arguments, home, port)
             .with("PLUMED_GRPC_ENABLE", "false")
             .with("PLUMED_API_ENABLE", if rest { "true" } else { "false" });
+        if limits.keep_blocks > 0 {
+            let keep = limits.keep_blocks.to_string();
+            node = node
+                .with("PLUMED_MIN_RETAIN_BLOCKS", &keep)
+                .with("PLUMED_PRUNING", "custom")
+                .with("PLUMED_PRUNING_KEEP_RECENT", &keep);
+        }
         if rest {
             node = node.with_rest(port + 2);
         }
