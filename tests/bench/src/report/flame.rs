@@ -12,8 +12,11 @@ const WIDTH: f64 = 1200.0;
 const ROW: f64 = 16.0;
 const TOP: f64 = 30.0;
 
-/// Narrower ones are left out: nobody could read or point at them.
-const NARROWEST: f64 = 0.4;
+/// Narrower ones, a five-hundredth of all, are left out: nobody could read them, and they are most of the file.
+const NARROWEST: f64 = 2.4;
+
+/// Letters of a name that are shown; with all type parameters some have hundreds.
+const NAME: usize = 100;
 
 /// Width of a letter at the font size used.
 const LETTER: f64 = 6.2;
@@ -58,7 +61,7 @@ impl Flame {
         let height = TOP + ROW * (self.depth() as f64 + 1.0);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"monospace\" \
-             font-size=\"10\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n<text x=\"{}\" y=\"18\" \
+             font-size=\"10\">\n<style>g rect{{stroke:white;stroke-width:0.4}}</style>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n<text x=\"{}\" y=\"18\" \
              text-anchor=\"middle\" font-size=\"14\">{} ({} samples)</text>\n",
             WIDTH / 2.0,
             escape(title),
@@ -75,6 +78,7 @@ impl Flame {
             let width = share * WIDTH;
             if width >= NARROWEST {
                 let letters = (width / LETTER) as usize;
+                let full: String = name.chars().take(NAME).collect();
                 let shown: String = if letters >= 4 { name.chars().take(letters).collect() } else { String::new() };
                 // A colour of its own for each name, the same in every picture.
                 let hue =
@@ -82,8 +86,8 @@ impl Flame {
                 let _ = writeln!(
                     svg,
                     "<g><title>{} {:.2} %</title><rect x=\"{x:.2}\" y=\"{y}\" width=\"{width:.2}\" height=\"{}\" \
-                     fill=\"hsl({},80%,{}%)\" stroke=\"white\" stroke-width=\"0.4\"/><text x=\"{:.2}\" y=\"{}\">{}</text></g>",
-                    escape(name),
+                     fill=\"hsl({},80%,{}%)\"/><text x=\"{:.2}\" y=\"{}\">{}</text></g>",
+                    escape(&full),
                     share * 100.0,
                     ROW - 1.0,
                     hue + 10,
