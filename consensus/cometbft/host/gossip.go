@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math/bits"
 	"time"
 
 	cfg "github.com/cometbft/cometbft/config"
@@ -44,7 +43,7 @@ func newGossip(reactor *mempl.Reactor, config *cfg.MempoolConfig) *gossip {
 
 // AddPeer implements p2p.Reactor.
 func (g *gossip) AddPeer(peer p2p.Peer) {
-	box := &outbox{Peer: peer, limit: g.limit, txs: make(chan []byte, messageTxs)}
+	box := newOutbox(peer, g.limit)
 	go box.empty()
 	g.Reactor.AddPeer(box)
 }
@@ -54,6 +53,10 @@ type outbox struct {
 	p2p.Peer
 	limit int
 	txs   chan []byte
+}
+
+func newOutbox(peer p2p.Peer, limit int) *outbox {
+	return &outbox{Peer: peer, limit: limit, txs: make(chan []byte, messageTxs)}
 }
 
 // Send returns before the peer has a transaction. What is accepted is sent as long as the peer is there.
@@ -120,5 +123,5 @@ func (o *outbox) send(message [][]byte) bool {
 
 // entrySize is what a transaction takes in a message: tag, length and itself.
 func entrySize(tx []byte) int {
-	return 1 + (bits.Len(uint(len(tx))|1)+6)/7 + len(tx)
+	return (&protomem.Txs{Txs: [][]byte{tx}}).Size()
 }

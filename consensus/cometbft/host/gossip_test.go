@@ -19,20 +19,19 @@ import (
 	"github.com/cometbft/cometbft/types"
 )
 
-// counted notes how many transactions the messages had that came.
+// counted notes how many transactions and bytes the messages had that came.
 type counted struct {
 	p2p.Reactor
 	mutex    sync.Mutex
-	messages [][]int
+	messages []came
 }
 
+type came struct{ txs, bytes int }
+
 func (c *counted) Receive(envelope p2p.Envelope) {
-	var sizes []int
-	for _, tx := range envelope.Message.(*protomem.Txs).Txs {
-		sizes = append(sizes, len(tx))
-	}
+	message := envelope.Message.(*protomem.Txs)
 	c.mutex.Lock()
-	c.messages = append(c.messages, sizes)
+	c.messages = append(c.messages, came{len(message.Txs), message.Size()})
 	c.mutex.Unlock()
 	c.Reactor.Receive(envelope)
 }
@@ -122,13 +121,9 @@ func TestTransactionsReachPeersInOrder(t *testing.T) {
 				awaitSize(t, nodes[1].mempool, len(txs))
 				sameOrder(t, nodes[0].mempool, nodes[1].mempool)
 				messages := nodes[1].reactor.messages
-				for _, sizes := range messages {
-					total := 0
-					for _, size := range sizes {
-						total += entrySize(make([]byte, size))
-					}
-					if len(sizes) > 1 && total > min(messageBytes, largest) {
-						t.Fatalf("a message of %d bytes: %v", total, sizes)
+				for _, message := range messages {
+					if message.txs > 1 && message.bytes > min(messageBytes, largest) {
+						t.Fatalf("a message of %d transactions and %d bytes", message.txs, message.bytes)
 					}
 				}
 				if kinds[0] == "ours" && len(messages) > len(txs)/2 {
@@ -199,7 +194,7 @@ func (s *scripted) Send(envelope p2p.Envelope) bool {
 func newScripted(t *testing.T) (*scripted, *outbox) {
 	peer := &scripted{Peer: mock.NewPeer(net.IPv4(127, 0, 0, 1)), take: make(chan bool)}
 	t.Cleanup(func() { _ = peer.Stop() })
-	return peer, &outbox{Peer: peer, limit: messageBytes, txs: make(chan []byte, messageTxs)}
+	return peer, newOutbox(peer, messageBytes)
 }
 
 func single(i int) p2p.Envelope {

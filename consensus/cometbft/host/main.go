@@ -1,7 +1,7 @@
-// Command plume-cometbft is CometBFT 0.38 with what Plume needs around it: every command, flag, file and byte on the wire
-// is CometBFT's own. What differs is how it talks to the application (client.go), how large the buffers of its databases are
-// (databases.go), how it writes its index (indexer.go), how it takes transactions over RPC (broadcast.go) and how it passes them on
-// (gossip.go). See README.md for what was measured.
+// Command plume-cometbft is CometBFT 0.38 with what Plume needs around it: every command, flag, file and protocol is
+// CometBFT's own. What differs is how it talks to the application (client.go), how large the buffers of its databases are
+// (databases.go), how it writes its index (indexer.go), how it takes transactions over RPC (broadcast.go) and how many of
+// them it puts into a message to a peer (gossip.go). See README.md for what was measured.
 package main
 
 import (

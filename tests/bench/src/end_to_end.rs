@@ -142,6 +142,7 @@ fn one(system: System, repetition: u32, plan: &Plan, prepared: &Prepared) -> Res
     let grown = folder::bytes(place.path()).saturating_sub(disk);
     run.figures.insert("disk_bytes_per_tx".to_owned(), grown as f64 / outcome.txs as f64);
     for (door, answered) in asked {
+        run.figures.insert(format!("query_{door}_asked"), answered.len() as f64);
         // While blocks are full: neither before the first nor after the last.
         let full = answered.iter().filter(|(due, _)| full.is_some_and(|(first, last)| (first..=last).contains(due)));
         let latencies: Latencies = full.map(|(_, took)| *took).collect();

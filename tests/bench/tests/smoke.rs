@@ -80,7 +80,7 @@ fn systems_take_turns_with_the_same_load_and_end_with_the_right_balances() {
         let plume = bank && run.system != "simd";
         assert_eq!(run.checks.iter().any(|check| check.contains("after a restart")), plume, "{run:?}");
         if plume {
-            has(run, &["restart_s"]);
+            has(run, &["restart_s", "query_rpc_asked", "query_rest_asked"]);
             // How many came while blocks were full is a matter of chance in so short a run.
             assert!(
                 run.figures.contains_key("query_rpc_count") && run.figures.contains_key("query_rest_count"),

@@ -61,7 +61,8 @@ impl Flame {
         let height = TOP + ROW * (self.depth() as f64 + 1.0);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"monospace\" \
-             font-size=\"10\">\n<style>g rect{{stroke:white;stroke-width:0.4}}</style>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n<text x=\"{}\" y=\"18\" \
+             font-size=\"10\">\n<style>g rect{{stroke:white;stroke-width:0.4}}</style>\n\
+             <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n<text x=\"{}\" y=\"18\" \
              text-anchor=\"middle\" font-size=\"14\">{} ({} samples)</text>\n",
             WIDTH / 2.0,
             escape(title),
@@ -148,5 +149,17 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("x=\"600.00\" y=\"46\" width=\"600.00\""), "{svg}");
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_left_out() {
+        let mut flame = Flame::default();
+        (0..499).for_each(|_| flame.add(std::iter::once("n".repeat(NAME + 1))));
+        flame.add(std::iter::once("readable".to_owned()));
+        let svg = flame.to_svg("a");
+        assert!(svg.contains(&format!("<title>{} 99.80 %</title>", "n".repeat(NAME))), "{svg}");
+        assert!(svg.contains("<title>readable 0.20 %</title>"), "{svg}");
+        flame.add(std::iter::once("n".to_owned()));
+        assert!(!flame.to_svg("a").contains("readable"), "one of 501 is narrower");
     }
 }
